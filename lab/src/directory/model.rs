@@ -1,0 +1,101 @@
+//! The directory's objects, with the names that Microsoft Graph gives their fields.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A Microsoft Entra tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Tenant (directory) id.
+    pub id: Uuid,
+    /// Name for people, such as `contoso`.
+    pub display_name: String,
+}
+
+/// An app registration, which lives in its home tenant.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Application (client) id.
+    pub app_id: Uuid,
+    /// Tenant in which the application is registered.
+    pub home_tenant_id: Uuid,
+    /// `signInAudience` is `AzureADMultipleOrgs` rather than `AzureADMyOrg`.
+    pub multi_tenant: bool,
+    /// `passwordCredentials`.
+    pub client_secrets: Vec<ClientSecret>,
+    /// `federatedIdentityCredentials`.
+    pub federated_credentials: Vec<FederatedCredential>,
+}
+
+/// A client secret of an application.
+#[derive(Clone)]
+pub struct ClientSecret {
+    /// `keyId`: what error texts name instead of the secret.
+    pub key_id: Uuid,
+    /// `secretText`.
+    pub value: String,
+    /// `endDateTime`: from then on it is refused.
+    pub expires: OffsetDateTime,
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSecret")
+            .field("key_id", &self.key_id)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Trust of an application in tokens of another issuer.
+/// <https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>
+#[derive(Clone, Debug)]
+pub struct FederatedCredential {
+    /// Unique within the application.
+    pub name: String,
+    /// Must equal the assertion's `iss`.
+    pub issuer: String,
+    /// Must equal the assertion's `sub`, with case.
+    pub subject: String,
+    /// Must be the assertion's `aud`; `api://AzureADTokenExchange` stands for its application id too.
+    pub audience: String,
+}
+
+/// An application's local representative in a tenant.
+#[derive(Clone, Debug)]
+pub struct ServicePrincipal {
+    /// Tenant in which it lives.
+    pub tenant_id: Uuid,
+    /// The application it represents.
+    pub app_id: Uuid,
+    /// Object id: differs from tenant to tenant, and is what roles are given to.
+    pub object_id: Uuid,
+    /// `accountEnabled`: the tenant's off switch.
+    pub enabled: bool,
+}
+
+/// How a managed identity is tied to its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManagedIdentityKind {
+    /// Belongs to one resource and dies with it.
+    SystemAssigned,
+    /// A resource of its own.
+    UserAssigned,
+}
+
+/// A managed identity.
+#[derive(Clone, Debug)]
+pub struct ManagedIdentity {
+    /// Tenant in which it lives.
+    pub tenant_id: Uuid,
+    /// Client (application) id: what requests name.
+    pub client_id: Uuid,
+    /// Principal (object) id: what roles and federated credentials name.
+    pub principal_id: Uuid,
+    /// Azure resource id.
+    pub resource_id: String,
+    /// System- or user-assigned.
+    pub kind: ManagedIdentityKind,
+}
