@@ -1,0 +1,227 @@
+//! The one connection of a client: TCP, TLS, SASL and Open, the sessions on it, and its `$cbs` node.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use fe2o3_amqp::connection::ConnectionHandle;
+use fe2o3_amqp::sasl_profile::SaslProfile;
+use fe2o3_amqp::session::{BeginError, SessionHandle};
+use fe2o3_amqp::{Connection as AmqpConnection, Session};
+use fe2o3_amqp_types::definitions::Fields;
+use fe2o3_amqp_types::primitives::{Symbol, Value};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
+use tracing::debug;
+use uuid::Uuid;
+
+use crate::cbs::Cbs;
+use crate::connection_string::Endpoint;
+use crate::credential::Token;
+use crate::error::{ErrorKind, Result, ServiceBusError, amqp};
+use crate::recovery::{Alive, Step, within};
+use crate::tls;
+
+/// The connection is given up when nothing arrives for this long; the peer is told half of it and keeps writing.
+const IDLE_TIMEOUT_MILLIS: u32 = 60_000;
+/// A frame is written at least this often while links are in use. The service allows two to four minutes of silence, and
+/// fe2o3-amqp of its own writes only when the whole of the allowed time has passed, which would be too close.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// What the service itself offers.
+const MAX_FRAME_SIZE: u32 = 65_536;
+
+/// An open connection. It is closed when the last link on it is gone, or by [`Connection::close`].
+pub(crate) struct Connection {
+    namespace: String,
+    /// Held over the await of a Begin, which needs the handle alone; the answer comes in one round trip.
+    handle: Mutex<ConnectionHandle<()>>,
+    cbs: Cbs,
+    given_up: AtomicBool,
+    keep_alive: OnceLock<AbortHandle>,
+}
+
+impl Connection {
+    /// Opens a connection within `limit`. `tls` is None for the roots of the machine.
+    pub(crate) async fn open(
+        endpoint: &Endpoint,
+        tls: Option<Arc<ClientConfig>>,
+        application_id: Option<&str>,
+        limit: Duration,
+    ) -> Result<Arc<Self>> {
+        // The futures of fe2o3-amqp have many kilobytes, more in a debug build, and each caller's holds those below it twice
+        // over: what is not on the path of every message goes to the heap, here and elsewhere, so that no stack overflows.
+        let dialing = Box::pin(dial(endpoint, tls, application_id));
+        let handle = within(limit, Step::Connect, &endpoint.namespace, dialing).await?;
+        debug!(namespace = %endpoint.namespace, "connected");
+        let connection = Arc::new(Self {
+            namespace: endpoint.namespace.clone(),
+            handle: Mutex::new(handle),
+            cbs: Cbs::default(),
+            given_up: AtomicBool::new(false),
+            keep_alive: OnceLock::new(),
+        });
+        let keeping = tokio::spawn(keep_alive(Arc::downgrade(&connection)));
+        connection.keep_alive.get_or_init(|| keeping.abort_handle());
+        Ok(connection)
+    }
+
+    /// Begins a session. A connection that does not answer is given up, so that the next try makes a new one.
+    pub(crate) async fn begin(&self, limit: Duration) -> Result<SessionHandle<()>> {
+        let beginning = Box::pin(async {
+            let mut handle = self.handle.lock().await;
+            Session::begin(&mut handle).await.map_err(|error| self.not_begun(error))
+        });
+        within(limit, Step::Begin, &self.namespace, beginning).await.inspect_err(|_| self.give_up())
+    }
+
+    /// Presents `token` for `audience` to `$cbs`, one at a time. A connection that does not answer is given up.
+    pub(crate) async fn authorize(&self, audience: &str, token: &Token, limit: Duration) -> Result<()> {
+        let authorizing = Box::pin(self.cbs.put_token(self, audience, token, limit));
+        within(limit, Step::Authorize, audience, authorizing).await.inspect_err(|error| {
+            if matches!(error.kind(), ErrorKind::RequestTimeout | ErrorKind::ServiceCommunicationProblem) {
+                self.give_up();
+            }
+        })
+    }
+
+    /// Closes the connection and every link on it.
+    pub(crate) async fn close(&self, limit: Duration) -> Result<()> {
+        self.given_up.store(true, Ordering::Relaxed);
+        let closing = async {
+            let closed = self.handle.lock().await.close().await;
+            // The peer may have closed first: the end is the same.
+            closed.or_else(|error| {
+                debug!(namespace = %self.namespace, %error, "the connection had ended before");
+                Ok(())
+            })
+        };
+        within(limit, Step::Close, &self.namespace, closing).await
+    }
+
+    /// Gives the connection up: links on it go on as long as they can, new ones are made elsewhere.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn not_begun(&self, error: BeginError) -> ServiceBusError {
+        let doing = format!("beginning a session with `{}`", self.namespace);
+        match &error {
+            BeginError::ConnectionStopped(reason) => amqp::connection_stopped(&doing, reason),
+            BeginError::RemoteEndedWithError(refusal) => amqp::from_service(&doing, refusal),
+            _ => ServiceBusError::with_source(
+                ErrorKind::ServiceCommunicationProblem,
+                format!("{doing}: {error}"),
+                error,
+            ),
+        }
+    }
+}
+
+impl Alive for Connection {
+    fn is_alive(&self) -> bool {
+        // Whoever holds the handle is beginning a session and will find out.
+        let stopped = self.handle.try_lock().is_ok_and(|handle| handle.is_closed());
+        !stopped && !self.given_up.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(keeping) = self.keep_alive.get() {
+            keeping.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+/// Ends the session of a link that has been closed.
+pub(crate) async fn end_session(mut session: SessionHandle<()>) {
+    if let Err(error) = session.end().await {
+        debug!(%error, "the session had ended before it was closed");
+    }
+}
+
+async fn keep_alive(connection: Weak<Connection>) {
+    loop {
+        tokio::time::sleep(KEEP_ALIVE).await;
+        let Some(connection) = connection.upgrade() else { return };
+        connection.cbs.touch().await;
+    }
+}
+
+async fn dial(
+    endpoint: &Endpoint,
+    tls: Option<Arc<ClientConfig>>,
+    application_id: Option<&str>,
+) -> Result<ConnectionHandle<()>> {
+    let doing = format!("connecting to `{}`", endpoint.namespace);
+    let unreachable = |error: std::io::Error| {
+        ServiceBusError::with_source(
+            ErrorKind::ServiceCommunicationProblem,
+            format!("{doing}: {error}"),
+            error,
+        )
+    };
+    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(unreachable)?;
+    // Frames are small and answers are waited for: without this, Nagle's algorithm and delayed acknowledgements cost
+    // three quarters of the rate.
+    tcp.set_nodelay(true).map_err(unreachable)?;
+
+    let builder = AmqpConnection::builder()
+        .container_id(Uuid::new_v4().to_string())
+        .hostname(Some(endpoint.host.as_str()))
+        .sasl_hostname(Some(endpoint.host.as_str()))
+        .sasl_profile(SaslProfile::Anonymous)
+        .max_frame_size(MAX_FRAME_SIZE)
+        .idle_time_out(IDLE_TIMEOUT_MILLIS)
+        .properties(open_properties(application_id));
+    let opened = if endpoint.tls {
+        let config = tls.map_or_else(tls::system_roots, Ok)?;
+        let name = ServerName::try_from(endpoint.host.clone()).map_err(|error| {
+            ServiceBusError::with_source(
+                ErrorKind::InvalidRequest,
+                format!("{doing}: no valid host name"),
+                error,
+            )
+        })?;
+        let stream = TlsConnector::from(config).connect(name, tcp).await.map_err(unreachable)?;
+        builder.open_with_stream(stream).await
+    } else {
+        builder.open_with_stream(tcp).await
+    };
+    opened.map_err(|error| match &error {
+        fe2o3_amqp::connection::OpenError::RemoteClosedWithError(refusal) => {
+            amqp::from_service(&doing, refusal)
+        }
+        _ => ServiceBusError::with_source(
+            ErrorKind::ServiceCommunicationProblem,
+            format!("{doing}: opening AMQP: {error}"),
+            error,
+        ),
+    })
+}
+
+fn open_properties(application_id: Option<&str>) -> Fields {
+    let product = "azure_messaging_servicebus";
+    let agent = format!("{product}/{}", env!("CARGO_PKG_VERSION"));
+    let agent = application_id.map_or_else(|| agent.clone(), |application| format!("{application} {agent}"));
+    [
+        ("product", product.to_owned()),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("platform", std::env::consts::OS.to_owned()),
+        ("user-agent", agent),
+    ]
+    .into_iter()
+    .map(|(key, value)| (Symbol::from(key), Value::String(value)))
+    .collect()
+}

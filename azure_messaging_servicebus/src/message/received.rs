@@ -1,0 +1,233 @@
+//! A message as it was received, and the lock that its receiver holds on it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use azure_core::time::{Duration, OffsetDateTime};
+use fe2o3_amqp::link::delivery::DeliveryInfo;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{PropertyValue, text};
+use crate::error::Result;
+use crate::receiver::Command;
+
+/// A message that was received. Cloning shares its lock: settled once, it is settled for every clone.
+#[derive(Clone)]
+pub struct ReceivedMessage {
+    body: Vec<u8>,
+    properties: HashMap<String, PropertyValue>,
+    system: SystemProperties,
+    lock: Option<Arc<Lock>>,
+}
+
+/// What the service, and the sender outside the body, say about a received message.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SystemProperties {
+    /// Id that the sender gave, or the service if the sender gave none. Ids that are not text are written as text.
+    pub message_id: Option<String>,
+    /// Id of what the message answers or belongs to.
+    pub correlation_id: Option<String>,
+    /// Session of the message.
+    pub session_id: Option<String>,
+    /// Media type of the body.
+    pub content_type: Option<String>,
+    /// Address that the message is meant for. Addition to the official crate.
+    pub to: Option<String>,
+    /// Entity that an answer should go to.
+    pub reply_to: Option<String>,
+    /// Session that an answer should go to.
+    pub reply_to_session_id: Option<String>,
+    /// What the message is about.
+    pub subject: Option<String>,
+    /// What decides the partition. Addition to the official crate.
+    pub partition_key: Option<String>,
+    /// When the service took the message.
+    pub enqueued_time_utc: Option<OffsetDateTime>,
+    /// When the message was to appear in the queue. Addition to the official crate.
+    pub scheduled_enqueue_time_utc: Option<OffsetDateTime>,
+    /// Place of the message in its queue, given by the service.
+    pub sequence_number: Option<i64>,
+    /// The number of this delivery, 1 for the first: one more than the failed deliveries that stand on the wire, as the
+    /// SDK for .NET counts. The SDKs for Python and JavaScript show the number on the wire.
+    pub delivery_count: Option<u32>,
+    /// How long the message was allowed to wait.
+    pub time_to_live: Option<Duration>,
+    /// Entity that the message was dead-lettered from, when it was forwarded since.
+    pub dead_letter_source: Option<String>,
+    /// Why the message was dead-lettered.
+    pub dead_letter_reason: Option<String>,
+    /// More about why the message was dead-lettered.
+    pub dead_letter_error_description: Option<String>,
+}
+
+impl ReceivedMessage {
+    pub(super) fn new(
+        body: Vec<u8>,
+        properties: HashMap<String, PropertyValue>,
+        system: SystemProperties,
+    ) -> Self {
+        Self { body, properties, system, lock: None }
+    }
+
+    /// The body: data sections joined, or the text or bytes of an AMQP value.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) when it is not UTF-8.
+    pub fn body_as_string(&self) -> Result<String> {
+        text(&self.body)
+    }
+
+    /// The application property `key`.
+    pub fn property(&self, key: &str) -> Option<&PropertyValue> {
+        self.properties.get(key)
+    }
+
+    /// All application properties, but for those of the AMQP decimal types, which are left out.
+    pub fn properties(&self) -> &HashMap<String, PropertyValue> {
+        &self.properties
+    }
+
+    /// What the service, and the sender outside the body, say about the message.
+    pub fn system_properties(&self) -> &SystemProperties {
+        &self.system
+    }
+
+    /// The token of the lock, as other SDKs print it. None in receive-and-delete mode.
+    pub fn lock_token(&self) -> Option<Uuid> {
+        self.lock.as_ref()?.token
+    }
+
+    /// When the lock runs out, after its last renewal through this crate. None in receive-and-delete mode. Addition to
+    /// the official crate.
+    pub fn locked_until(&self) -> Option<OffsetDateTime> {
+        self.lock.as_ref()?.until()
+    }
+
+    /// See [`SystemProperties::message_id`].
+    pub fn message_id(&self) -> Option<&str> {
+        self.system.message_id.as_deref()
+    }
+
+    /// See [`SystemProperties::correlation_id`].
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.system.correlation_id.as_deref()
+    }
+
+    /// See [`SystemProperties::session_id`].
+    pub fn session_id(&self) -> Option<&str> {
+        self.system.session_id.as_deref()
+    }
+
+    /// See [`SystemProperties::sequence_number`].
+    pub fn sequence_number(&self) -> Option<i64> {
+        self.system.sequence_number
+    }
+
+    /// See [`SystemProperties::enqueued_time_utc`].
+    pub fn enqueued_time_utc(&self) -> Option<OffsetDateTime> {
+        self.system.enqueued_time_utc
+    }
+
+    /// See [`SystemProperties::delivery_count`].
+    pub fn delivery_count(&self) -> Option<u32> {
+        self.system.delivery_count
+    }
+
+    /// The message with the lock under which it came.
+    pub(crate) fn locked(self, lock: Lock) -> Self {
+        Self { lock: Some(Arc::new(lock)), ..self }
+    }
+
+    pub(crate) fn lock(&self) -> Option<&Arc<Lock>> {
+        self.lock.as_ref()
+    }
+}
+
+impl fmt::Debug for ReceivedMessage {
+    /// Shows what the message is, not what is in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedMessage")
+            .field("message_id", &self.system.message_id)
+            .field("sequence_number", &self.system.sequence_number)
+            .field("delivery_count", &self.system.delivery_count)
+            .field("subject", &self.system.subject)
+            .field("body_length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The lock on a received message: what it takes to settle it, once, on the link it came on.
+pub(crate) struct Lock {
+    token: Option<Uuid>,
+    /// Milliseconds since 1970, or [`NO_END`].
+    until: AtomicI64,
+    settled: AtomicBool,
+    pub(crate) delivery: DeliveryInfo,
+    /// Weak, so that a message that is kept does not keep its link.
+    pub(crate) link: mpsc::WeakSender<Command>,
+}
+
+const NO_END: i64 = i64::MAX;
+
+impl Lock {
+    /// The lock that came with a delivery on `link`. Its token is the delivery tag, in the byte order of a .NET GUID.
+    pub(crate) fn new(
+        delivery: DeliveryInfo,
+        until: Option<OffsetDateTime>,
+        link: mpsc::WeakSender<Command>,
+    ) -> Self {
+        let lock = Self {
+            token: token(delivery.delivery_tag()),
+            until: AtomicI64::new(NO_END),
+            settled: AtomicBool::new(false),
+            delivery,
+            link,
+        };
+        if let Some(until) = until {
+            lock.renewed(until);
+        }
+        lock
+    }
+
+    pub(crate) fn token(&self) -> Option<Uuid> {
+        self.token
+    }
+
+    pub(crate) fn until(&self) -> Option<OffsetDateTime> {
+        match self.until.load(Ordering::Relaxed) {
+            NO_END => None,
+            millis => OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok(),
+        }
+    }
+
+    /// Takes note of the end that the service gave a renewed lock.
+    pub(crate) fn renewed(&self, until: OffsetDateTime) {
+        self.until.store(super::property::to_timestamp(until).milliseconds(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_run_out(&self, now: OffsetDateTime) -> bool {
+        self.until().is_some_and(|until| until <= now)
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// Takes the right to settle. Only the first caller gets it.
+    pub(crate) fn take(&self) -> bool {
+        !self.settled.swap(true, Ordering::AcqRel)
+    }
+}
+
+pub(super) fn token(tag: &[u8]) -> Option<Uuid> {
+    tag.try_into().ok().map(Uuid::from_bytes_le)
+}
