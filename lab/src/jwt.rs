@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -43,12 +43,17 @@ impl SigningKey {
     pub fn generate() -> Result<Self, JwtError> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| JwtError::NoKey)?;
         let pkcs8 = pair.as_der().map_err(|_| JwtError::NoKey)?;
+        // `EncodingKey::from_rsa_der` takes PKCS#1 only, its PEM reader unwraps PKCS#8 too.
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            STANDARD.encode(pkcs8.as_ref())
+        );
         let components = PublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         let modulus = URL_SAFE_NO_PAD.encode(&components.n);
         let exponent = URL_SAFE_NO_PAD.encode(&components.e);
         Ok(Self {
             kid: Uuid::new_v4().simple().to_string(),
-            private: EncodingKey::from_rsa_der(pkcs8.as_ref()),
+            private: EncodingKey::from_rsa_pem(pem.as_bytes())?,
             public: DecodingKey::from_rsa_components(&modulus, &exponent)?,
             modulus,
             exponent,

@@ -12,7 +12,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use uuid::Uuid;
 
 pub use model::{
-    Application, ClientSecret, FederatedCredential, ManagedIdentity, ManagedIdentityKind, ServicePrincipal, Tenant,
+    Application, ClientSecret, FederatedCredential, ManagedIdentity, ManagedIdentityKind, ServicePrincipal,
+    Tenant,
 };
 pub use role::{Action, Role, RoleAssignment};
 
@@ -57,7 +58,9 @@ impl Directory {
 impl State {
     /// The application's service principal in `tenant`, if the tenant has consented.
     pub fn service_principal(&self, tenant: Uuid, app_id: Uuid) -> Option<&ServicePrincipal> {
-        self.service_principals.iter().find(|principal| principal.tenant_id == tenant && principal.app_id == app_id)
+        self.service_principals
+            .iter()
+            .find(|principal| principal.tenant_id == tenant && principal.app_id == app_id)
     }
 
     /// Makes the application's service principal in `tenant`, as an administrator's consent does, and gives its
@@ -66,7 +69,8 @@ impl State {
         if let Some(present) = self.service_principal(tenant, app_id) {
             return present.object_id;
         }
-        let principal = ServicePrincipal { tenant_id: tenant, app_id, object_id: Uuid::new_v4(), enabled: true };
+        let principal =
+            ServicePrincipal { tenant_id: tenant, app_id, object_id: Uuid::new_v4(), enabled: true };
         let object_id = principal.object_id;
         self.service_principals.push(principal);
         object_id

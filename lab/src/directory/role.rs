@@ -70,12 +70,19 @@ mod tests {
 
     #[test]
     fn a_scope_holds_for_itself_and_what_lies_below_but_not_for_its_namesakes() {
-        let queue = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/queues/commands";
+        let queue =
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/queues/commands";
         for (scope, holds) in [
             (queue, true),
             ("/SUBSCRIPTIONS/s/resourcegroups/g/providers/microsoft.servicebus/namespaces/n", true),
-            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/queues/comm", false),
-            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/queues/status", false),
+            (
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/queues/comm",
+                false,
+            ),
+            (
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/queues/status",
+                false,
+            ),
         ] {
             assert_eq!(is_at_or_below(scope, queue), holds, "{scope}");
         }

@@ -1,0 +1,215 @@
+//! Links come: who may attach where, and how the others are told that they may not.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use fe2o3_amqp_types::definitions::{Fields, ReceiverSettleMode, Role, SenderSettleMode};
+use fe2o3_amqp_types::messaging::{Source, Target as AmqpTarget, TargetArchetype};
+use fe2o3_amqp_types::performatives::{Attach, Detach};
+
+use super::connection::{Connection, Route};
+use super::error::{Refusal, tracked};
+use super::incoming::IncomingLink;
+use super::outgoing::{Consumer, OutgoingLink, Supply};
+use super::session::{Link, Target};
+use crate::broker::address::{EntityPath, Node};
+use crate::broker::entity::Entity;
+use crate::broker::queue::{LockMode, SubQueue};
+use crate::broker::wire::codec::WireError;
+use crate::directory::Action;
+
+impl Connection {
+    pub(crate) fn on_attach(&mut self, channel: u16, attach: Attach) -> Result<(), WireError> {
+        if !self.sessions.contains_key(&channel) {
+            return Ok(());
+        }
+        let handle = attach.handle.0;
+        self.drop_link(channel, handle);
+        match self.resolve(&attach) {
+            Ok(target) => self.accept(channel, attach, target),
+            Err(refusal) => {
+                tracing::debug!(
+                    link = attach.name,
+                    condition = refusal.condition,
+                    description = refusal.description,
+                    "attach refused"
+                );
+                // An attach without source and target first: after an ordinary one SDKs lose the error.
+                let answer = Attach { source: None, target: None, ..self.answer_to(&attach) };
+                self.context.write(channel, &answer)?;
+                let error = Some(refusal.into_error());
+                self.context.write(channel, &Detach { handle: handle.into(), closed: true, error })
+            }
+        }
+    }
+
+    /// The node that the link names, if the peer may attach to it.
+    fn resolve(&self, attach: &Attach) -> Result<Target, Refusal> {
+        let peer_sends = attach.role == Role::Sender;
+        let address = match (attach.target.as_deref(), attach.source.as_deref()) {
+            (Some(TargetArchetype::Target(target)), _) if peer_sends => target.address.as_deref(),
+            (_, Some(source)) if !peer_sends => source.address.as_deref(),
+            _ => None,
+        };
+        let address = address.ok_or_else(|| {
+            Refusal::new("amqp:invalid-field", tracked("The link names no address at the service's end."))
+        })?;
+        let action = if peer_sends { Action::Send } else { Action::Listen };
+        match Node::parse(address) {
+            Node::Cbs => Ok(Target::Cbs),
+            Node::Entity(path) => {
+                let entity = self.authorize(&path, &path.path(), &[action])?;
+                if peer_sends && path.sub_queue == SubQueue::DeadLetter {
+                    let text = "Messages cannot be sent to a dead-letter queue.";
+                    return Err(Refusal::new("amqp:not-allowed", tracked(text)));
+                }
+                Ok(Target::Queue(entity, path))
+            }
+            Node::Management(path) => {
+                // Either right opens the node; each operation asks for its own.
+                let node = format!("{}/$management", path.path());
+                let entity = self.authorize(&path, &node, &[Action::Listen, Action::Send])?;
+                Ok(Target::Management(entity, path))
+            }
+        }
+    }
+
+    /// The queue, if a token covers `node` and its principal may do one of `actions` on it. Without a token nobody
+    /// learns which queues there are.
+    pub(crate) fn authorize(
+        &self,
+        path: &EntityPath,
+        node: &str,
+        actions: &[Action],
+    ) -> Result<Arc<Entity>, Refusal> {
+        let context = &self.context;
+        let uri = context.shared.uri(&path.path());
+        let claim = claim(actions[0]);
+        if !context.grants.cover(node, context.now) {
+            return Err(Refusal::unauthorized(claim, &uri));
+        }
+        let entity = context.shared.queue(&path.queue).ok_or_else(|| Refusal::not_found(&uri))?;
+        let directory = &context.shared.services.directory;
+        let allowed = actions
+            .iter()
+            .any(|action| context.grants.allow(node, *action, &entity.resource_id, directory, context.now));
+        if allowed { Ok(entity) } else { Err(Refusal::unauthorized(claim, &uri)) }
+    }
+
+    fn accept(&mut self, channel: u16, attach: Attach, target: Target) -> Result<(), WireError> {
+        let handle = attach.handle.0;
+        let limit = self.context.shared.config.sku.max_message_size();
+        let max_message_size = match attach.role {
+            Role::Sender => limit,
+            // A message goes out larger than it came in, by the broker's own annotations: one of just the limit would end
+            // the link of a peer that holds deliveries to what it was told.
+            Role::Receiver => u64::MAX,
+        };
+        let answer = Attach {
+            source: Some(attach.source.clone().unwrap_or_else(|| Box::new(Source::default()))),
+            target: Some(attach.target.clone().unwrap_or_else(|| Box::new(AmqpTarget::default().into()))),
+            max_message_size: Some(max_message_size),
+            ..self.answer_to(&attach)
+        };
+        self.context.write(channel, &answer)?;
+        let link = match attach.role {
+            Role::Sender => {
+                let delivery_count = attach.initial_delivery_count.unwrap_or(0);
+                Link::Incoming(IncomingLink::new(attach.name, target, limit, delivery_count))
+            }
+            Role::Receiver => {
+                let target_address = attach.target.and_then(|target| {
+                    let TargetArchetype::Target(target) = *target;
+                    target.address
+                });
+                let supply = self.supply(channel, handle, &target, &attach.snd_settle_mode);
+                Link::Outgoing(OutgoingLink::new(attach.name, target, target_address, supply))
+            }
+        };
+        if let Some(session) = self.sessions.get_mut(&channel) {
+            session.links.insert(handle, link);
+        }
+        self.publish_links();
+        Ok(())
+    }
+
+    fn supply(&mut self, channel: u16, handle: u32, target: &Target, mode: &SenderSettleMode) -> Supply {
+        let Target::Queue(entity, path) = target else { return Supply::Answers(VecDeque::new()) };
+        let mode = match mode {
+            SenderSettleMode::Settled => LockMode::ReceiveAndDelete,
+            SenderSettleMode::Unsettled | SenderSettleMode::Mixed => LockMode::PeekLock,
+        };
+        let id = self.context.shared.next_consumer();
+        let sub_queue = path.sub_queue;
+        let route = Route { channel, handle, entity: Arc::clone(entity), sub_queue };
+        self.context.routes.insert(id, route);
+        entity.join(id, Arc::clone(&self.context.registered.mailbox));
+        Supply::Queue(Consumer::new(id, Arc::clone(entity), sub_queue, mode))
+    }
+
+    /// An attach for the other end of the peer's link, on the handle of the same number.
+    fn answer_to(&self, attach: &Attach) -> Attach {
+        let (role, initial_delivery_count) = match attach.role {
+            Role::Sender => (Role::Receiver, None),
+            Role::Receiver => (Role::Sender, Some(0)),
+        };
+        Attach {
+            name: attach.name.clone(),
+            handle: attach.handle.clone(),
+            // Deliveries of a sender are settled by one disposition, whatever mode it asked for.
+            rcv_settle_mode: match role {
+                Role::Receiver => ReceiverSettleMode::First,
+                Role::Sender => attach.rcv_settle_mode.clone(),
+            },
+            role,
+            snd_settle_mode: attach.snd_settle_mode.clone(),
+            source: None,
+            target: None,
+            unsettled: None,
+            incomplete_unsettled: false,
+            initial_delivery_count,
+            max_message_size: None,
+            offered_capabilities: None,
+            desired_capabilities: None,
+            // The last field must be there: older Python SDKs index it.
+            properties: Some(Fields::new()),
+        }
+    }
+
+    /// Detaches links whose token has run out or whose queue is gone.
+    pub(crate) fn revalidate_links(&mut self) -> Result<(), WireError> {
+        let context = &self.context;
+        let mut lost = Vec::new();
+        for (channel, session) in &self.sessions {
+            for (handle, link) in &session.links {
+                let Some(entity) = link.target().entity() else { continue };
+                let path = link.target().path();
+                let uri = context.shared.uri(&path);
+                let refusal = if entity.removed.is_cancelled() {
+                    Refusal::not_found(&uri)
+                } else if !context.grants.cover(&path, context.now) {
+                    let action = match link {
+                        Link::Incoming(_) => Action::Send,
+                        Link::Outgoing(_) => Action::Listen,
+                    };
+                    Refusal::renew_token(link.name(), claim(action), &uri)
+                } else {
+                    continue;
+                };
+                lost.push((*channel, *handle, refusal));
+            }
+        }
+        for (channel, handle, refusal) in lost {
+            self.detach(channel, handle, refusal.into_error())?;
+        }
+        Ok(())
+    }
+}
+
+/// The claim that stands for an action in the service's texts.
+fn claim(action: Action) -> &'static str {
+    match action {
+        Action::Send => "Send",
+        Action::Listen => "Listen",
+    }
+}

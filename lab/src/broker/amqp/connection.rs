@@ -1,0 +1,336 @@
+//! The reading task of a connection: its loop, its deadlines, its end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use fe2o3_amqp_types::performatives::Close;
+use time::OffsetDateTime;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::error::Refusal;
+use super::outlet::Outlet;
+use super::session::{Link, Session};
+use crate::broker::auth::grants::Grants;
+use crate::broker::entity::{Entity, lock};
+use crate::broker::observe::{ConnectionInfo, LinkInfo, LinkRole};
+use crate::broker::queue::{ConsumerId, SubQueue};
+use crate::broker::shared::{Registered, Shared};
+use crate::broker::wire::codec::{
+    FrameReader, MIN_MAX_FRAME_SIZE, WireError, decode, write_empty_frame, write_frame,
+};
+use crate::broker::wire::handshake::{self, HandshakeError};
+
+/// A peer that sends nothing for so long is cut off.
+const INACTIVE: Duration = Duration::from_secs(240);
+
+/// A peer must have put a token within this time.
+/// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide>
+const NO_TOKEN: time::Duration = time::Duration::seconds(20);
+
+/// A peer must have come to its Open within this time.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// How long a peer may take to read the last bytes before its socket is closed.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Frames handled between two pumps, so that a flood of them does not keep deliveries waiting.
+const FRAMES_AT_ONCE: usize = 256;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    #[error("the handshake took longer than {HANDSHAKE:?}")]
+    SlowHandshake,
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("the connection was closed with {}: {}", .0.condition, .0.description)]
+    Refused(Refusal),
+}
+
+/// Where a consumer's messages go.
+pub(crate) struct Route {
+    pub(crate) channel: u16,
+    pub(crate) handle: u32,
+    pub(crate) entity: Arc<Entity>,
+    pub(crate) sub_queue: SubQueue,
+}
+
+/// What sessions and links need of their connection.
+pub(crate) struct Context {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) registered: Arc<Registered>,
+    pub(crate) outlet: Arc<Outlet>,
+    /// What is to be written, until the end of the round.
+    pub(crate) out: BytesMut,
+    pub(crate) grants: Grants,
+    pub(crate) routes: HashMap<ConsumerId, Route>,
+    /// The time at which this round began.
+    pub(crate) now: OffsetDateTime,
+    /// The largest frame that the peer takes.
+    pub(crate) max_frame_size: u32,
+}
+
+impl Context {
+    /// Whether so much waits to be written that no message should be added.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.outlet.is_congested(self.out.len())
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        channel: u16,
+        performative: &impl serde::Serialize,
+    ) -> Result<(), WireError> {
+        write_frame(&mut self.out, channel, performative)
+    }
+}
+
+pub(crate) struct Connection {
+    pub(crate) context: Context,
+    pub(crate) sessions: BTreeMap<u16, Session>,
+    /// What the peer announced: it wants to hear something within this time.
+    pub(crate) peer_idle_timeout: Option<Duration>,
+    pub(crate) is_open: bool,
+    /// A Close was exchanged: nothing more is read.
+    pub(crate) is_closed: bool,
+    opened: OffsetDateTime,
+    last_read: Instant,
+    last_write: Instant,
+    next_tick: Instant,
+}
+
+/// Serves one connection from its first byte to its last.
+pub(crate) async fn serve<R, W>(shared: Arc<Shared>, info: ConnectionInfo, reader: R, mut writer: W)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let (id, registered) = shared.register(info);
+    let mut reader = FrameReader::new(reader);
+    let mut silence = shared.silence.subscribe();
+    let shaken = async {
+        // The sender lives in `shared`, which this task holds, so waiting cannot fail.
+        silence.wait_for(|silent| !silent).await.ok();
+        let shake = handshake::accept(&mut reader, &mut writer);
+        match tokio::time::timeout(HANDSHAKE, shake).await {
+            Ok(shaken) => Ok(shaken?),
+            Err(_) => Err(ConnectionError::SlowHandshake),
+        }
+    };
+    // Cancel safe: a connection that is killed does not go on.
+    let shaken = tokio::select! {
+        () = registered.kill.cancelled() => None,
+        shaken = shaken => Some(shaken),
+    };
+    match shaken {
+        Some(Ok(())) => {
+            let mut connection = Connection::new(Arc::clone(&shared), Arc::clone(&registered));
+            connection.run(reader, writer).await;
+        }
+        Some(Err(error)) => tracing::debug!(%error, "a connection ended in its handshake"),
+        None => {}
+    }
+    shared.unregister(id);
+}
+
+impl Connection {
+    fn new(shared: Arc<Shared>, registered: Arc<Registered>) -> Self {
+        let now = shared.services.clock.now();
+        Self {
+            context: Context {
+                shared,
+                registered,
+                outlet: Arc::default(),
+                out: BytesMut::new(),
+                grants: Grants::default(),
+                routes: HashMap::new(),
+                now,
+                max_frame_size: MIN_MAX_FRAME_SIZE,
+            },
+            sessions: BTreeMap::new(),
+            peer_idle_timeout: None,
+            is_open: false,
+            is_closed: false,
+            opened: now,
+            last_read: Instant::now(),
+            last_write: Instant::now(),
+            next_tick: Instant::now() + TICK,
+        }
+    }
+
+    /// Runs both tasks to their end, and gives back what was never written.
+    async fn run<R, W>(&mut self, mut reader: FrameReader<R>, writer: W)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (outlet, kill) = (Arc::clone(&self.context.outlet), self.context.registered.kill.clone());
+        let silence = self.context.shared.silence.subscribe();
+        let mut writing = self.context.shared.tasks.spawn({
+            let (outlet, kill) = (Arc::clone(&outlet), kill.clone());
+            async move {
+                // Cancel safe: a killed connection's bytes are not wanted any more.
+                tokio::select! {
+                    () = kill.cancelled() => {}
+                    () = outlet.write_to(writer, silence) => {}
+                }
+            }
+        });
+        // Cancel safe: all state is in `self`, and `release` below puts it in order wherever the loop was.
+        let ended = tokio::select! {
+            () = kill.cancelled() => Ok(()),
+            ended = self.serve_frames(&mut reader) => ended,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended");
+            self.refuse(error);
+        }
+        self.release();
+        outlet.push(&mut self.context.out);
+        outlet.finish();
+        match tokio::time::timeout(LAST_WRITE, &mut writing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "a writing task failed"),
+            Err(_) => writing.abort(),
+        }
+    }
+
+    async fn serve_frames<R: AsyncRead + Unpin>(
+        &mut self,
+        reader: &mut FrameReader<R>,
+    ) -> Result<(), ConnectionError> {
+        let mailbox = Arc::clone(&self.context.registered.mailbox);
+        let outlet = Arc::clone(&self.context.outlet);
+        let mut silence = self.context.shared.silence.subscribe();
+        let tick = tokio::time::sleep_until(self.next_tick);
+        tokio::pin!(tick);
+        // Clients send their first frames along with the handshake, so some may have been read already.
+        self.round(reader)?;
+        while !self.is_closed {
+            if tick.deadline() != self.next_tick {
+                tick.as_mut().reset(self.next_tick);
+            }
+            // The sender lives in `shared`, which this task holds, so waiting cannot fail.
+            silence.wait_for(|silent| !silent).await.ok();
+            let readable = !outlet.is_overloaded();
+            // Cancel safe: `fill` keeps what it read in the reader; the others only wake the loop.
+            let (filled, ticked) = tokio::select! {
+                filled = reader.fill(), if readable => (Some(filled?), false),
+                () = mailbox.wake.notified() => (None, false),
+                () = outlet.drained.notified() => (None, false),
+                _ = silence.changed() => (None, false),
+                () = &mut tick => (None, true),
+            };
+            if filled == Some(false) || outlet.is_broken() {
+                return Ok(());
+            }
+            if filled.is_some() {
+                self.last_read = Instant::now();
+            }
+            if ticked {
+                self.schedule_tick();
+                self.begin_round();
+                self.look_at_deadlines()?;
+            }
+            self.round(reader)?;
+        }
+        Ok(())
+    }
+
+    /// Handles what was read and lets everything flow that can.
+    fn round<R: AsyncRead + Unpin>(&mut self, reader: &mut FrameReader<R>) -> Result<(), ConnectionError> {
+        loop {
+            self.begin_round();
+            let mut handled = 0;
+            while handled < FRAMES_AT_ONCE && !self.is_closed {
+                let Some(frame) = reader.take_frame()? else { break };
+                self.on_frame(decode(frame)?)?;
+                handled += 1;
+            }
+            self.pump()?;
+            if !self.context.out.is_empty() {
+                self.last_write = Instant::now();
+                self.context.outlet.push(&mut self.context.out);
+            }
+            if handled < FRAMES_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn begin_round(&mut self) {
+        self.context.now = self.context.shared.services.clock.now();
+    }
+
+    /// The next look at deadlines comes often enough for the peer's idle time-out.
+    pub(crate) fn schedule_tick(&mut self) {
+        let period = self.peer_idle_timeout.map_or(TICK, |timeout| timeout / 6);
+        self.next_tick = Instant::now() + period.clamp(Duration::from_millis(20), TICK);
+    }
+
+    fn look_at_deadlines(&mut self) -> Result<(), ConnectionError> {
+        if self.last_read.elapsed() > INACTIVE {
+            let text = format!(
+                "The connection was inactive for more than the allowed {} milliseconds.",
+                INACTIVE.as_millis()
+            );
+            return Err(ConnectionError::Refused(Refusal::new("amqp:connection:forced", text)));
+        }
+        if self.context.grants.is_empty() && self.context.now - self.opened >= NO_TOKEN {
+            let text = format!("No token was put on $cbs within {NO_TOKEN} of the connection's opening.");
+            return Err(ConnectionError::Refused(Refusal::new("amqp:connection:forced", text)));
+        }
+        // Half of the peer's time-out would do; a quarter leaves room for a tick that comes late.
+        if self.peer_idle_timeout.is_some_and(|timeout| self.last_write.elapsed() >= timeout / 4) {
+            write_empty_frame(&mut self.context.out);
+        }
+        self.revalidate_links()?;
+        Ok(())
+    }
+
+    /// Tells the peer why the connection ends, where it can still hear it.
+    fn refuse(&mut self, error: ConnectionError) {
+        let refusal = match error {
+            ConnectionError::Refused(refusal) => refusal,
+            ConnectionError::Wire(error) => Refusal::new("amqp:connection:framing-error", error.to_string()),
+            ConnectionError::Handshake(_) | ConnectionError::SlowHandshake | ConnectionError::Io(_) => return,
+        };
+        if self.is_open && !self.is_closed {
+            let close = Close { error: Some(refusal.into_error()) };
+            if let Err(error) = self.context.write(0, &close) {
+                tracing::error!(%error, "a Close could not be written");
+            }
+        }
+    }
+
+    /// Gives back what was assigned and not written. Locks of what was written stay until their time is over.
+    fn release(&mut self) {
+        let channels: Vec<u16> = self.sessions.keys().copied().collect();
+        for channel in channels {
+            self.drop_session(channel);
+        }
+    }
+
+    /// Shows the links in the namespace's list of connections.
+    pub(crate) fn publish_links(&self) {
+        let links = self.sessions.values().flat_map(|session| session.links.values()).map(|link| LinkInfo {
+            name: link.name().to_owned(),
+            role: match link {
+                Link::Incoming(_) => LinkRole::Sender,
+                Link::Outgoing(_) => LinkRole::Receiver,
+            },
+            address: link.target().path(),
+        });
+        lock(&self.context.registered.info).links = links.collect();
+    }
+}

@@ -1,0 +1,125 @@
+//! Deliveries reach their node: messages a queue, requests `$cbs` or `$management`.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::error::{Refusal, tracked};
+use super::incoming::Delivery;
+use super::runs::Reply;
+use super::session::{Link, Target};
+use crate::broker::wire::message::{BATCH_FORMAT, Message, MessageError, split_batch};
+use crate::broker::wire::request::Request;
+use crate::broker::{cbs, management};
+use crate::directory::Action;
+
+impl Connection {
+    /// Handles a complete delivery and replies to it.
+    pub(crate) fn on_delivery(&mut self, channel: u16, handle: u32, delivery: Delivery) {
+        let Some(session) = self.sessions.get_mut(&channel) else { return };
+        let Some(Link::Incoming(link)) = session.links.get(&handle) else { return };
+        let result = if delivery.size > link.max_message_size {
+            Err(Refusal::message_size_exceeded(delivery.size, link.max_message_size))
+        } else {
+            match link.target.clone() {
+                Target::Queue(entity, _) => messages(&delivery).and_then(|messages| {
+                    entity
+                        .update(self.context.now, |queue| queue.enqueue(messages, self.context.now))
+                        .map_err(|full| {
+                            Refusal::new("amqp:resource-limit-exceeded", tracked(&full.to_string()))
+                        })
+                }),
+                node => self.on_request(channel, &node, delivery.payload()),
+            }
+        };
+        let reply = match result {
+            Ok(()) => Reply::Accepted,
+            Err(refusal) => {
+                tracing::debug!(condition = refusal.condition, "delivery refused");
+                Reply::Refused(refusal)
+            }
+        };
+        if let Some(session) = self.sessions.get_mut(&channel)
+            && !delivery.settled
+        {
+            session.received.push(delivery.id, delivery.id, reply);
+        }
+    }
+
+    fn on_request(&mut self, channel: u16, node: &Target, payload: &[u8]) -> Result<(), Refusal> {
+        let undecodable = |_| Refusal::new("amqp:decode-error", tracked("The request could not be decoded."));
+        let request = Request::parse(payload).map_err(undecodable)?;
+        let now = self.context.now;
+        let response = match node {
+            Target::Queue(..) => return Ok(()),
+            Target::Cbs => {
+                let (response, granted) = cbs::respond(&request, &self.context.shared, now);
+                if let Some((audience, grant)) = granted {
+                    self.context.grants.put(&audience, grant);
+                }
+                response
+            }
+            Target::Management(entity, path) => {
+                let may_listen = self.authorize(path, &node.path(), &[Action::Listen]).map(drop);
+                management::respond(&request, entity, path.sub_queue, may_listen, now)
+            }
+        };
+        match response.encode(&request) {
+            Ok(answer) => self.reply(channel, node, request.reply_to.as_deref(), answer),
+            Err(error) => tracing::error!(%error, "a response could not be encoded"),
+        }
+        Ok(())
+    }
+
+    /// Puts an answer on the link it is for. Not every client says which: `reply-to` may be missing, the name of the
+    /// link, the address of its far end, or the node itself.
+    fn reply(&mut self, channel: u16, node: &Target, reply_to: Option<&str>, answer: Bytes) {
+        let path = node.path();
+        let mut candidates = Vec::new();
+        for (number, session) in &self.sessions {
+            for (handle, link) in &session.links {
+                if let Link::Outgoing(link) = link
+                    && link.source.path() == path
+                    && !matches!(link.source, Target::Queue(..))
+                {
+                    let named = reply_to.is_some_and(|reply_to| {
+                        reply_to == link.name || link.target_address.as_deref() == Some(reply_to)
+                    });
+                    candidates.push((named, *number == channel, *number, *handle));
+                }
+            }
+        }
+        // A link that is named comes first, then one of the request's session, then the one that came last.
+        let Some((_, _, number, handle)) = candidates.into_iter().max() else {
+            tracing::debug!(node = path, "a request has no link for its answer");
+            return;
+        };
+        let link = self.sessions.get_mut(&number).and_then(|session| session.links.get_mut(&handle));
+        if let Some(Link::Outgoing(link)) = link
+            && !link.answer(answer)
+        {
+            tracing::warn!(node = path, "a peer does not read the answers to its requests");
+        }
+    }
+}
+
+/// The messages of a delivery: one, or those of a batch.
+fn messages(delivery: &Delivery) -> Result<Vec<Message>, Refusal> {
+    let refusal = |error: MessageError| {
+        let condition = match error {
+            MessageError::Malformed(_) => "amqp:decode-error",
+            MessageError::MessageIdLength(_) => "com.microsoft:argument-out-of-range",
+        };
+        Refusal::new(condition, tracked(&error.to_string()))
+    };
+    let parse =
+        |encoded: &[u8]| Message::parse(encoded, || Uuid::new_v4().simple().to_string()).map_err(refusal);
+    if delivery.format != BATCH_FORMAT {
+        return Ok(vec![parse(delivery.payload())?]);
+    }
+    split_batch(delivery.payload())
+        .map_err(|malformed| refusal(malformed.into()))?
+        .into_iter()
+        .map(parse)
+        .collect()
+}

@@ -1,0 +1,253 @@
+//! Lets messages and answers flow: requests to queues, transfers, credit, dispositions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use fe2o3_amqp_types::definitions::Role;
+use time::OffsetDateTime;
+
+use super::connection::{Connection, Context};
+use super::outgoing::{OutgoingLink, Supply};
+use super::session::{Content, Link, Queued, Session, Unsettled};
+use crate::broker::queue::Settlement;
+use crate::broker::wire::codec::{DeliveryHead, WireError, write_transfer};
+
+impl Connection {
+    /// Moves everything that can move now.
+    pub(crate) fn pump(&mut self) -> Result<(), WireError> {
+        loop {
+            let (now, congested) = (self.context.now, self.context.is_congested());
+            let mut again = false;
+            for session in self.sessions.values_mut() {
+                again |= session.request(congested, now);
+            }
+            self.collect();
+            for (channel, session) in &mut self.sessions {
+                session.trim(now);
+                again |= session.send(*channel, &mut self.context);
+            }
+            if !again {
+                break;
+            }
+        }
+        let congested = self.context.is_congested();
+        for (channel, session) in &mut self.sessions {
+            session.answer(*channel, congested, &mut self.context)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what queues assigned to this connection's receivers and puts it before their sessions.
+    pub(crate) fn collect(&mut self) {
+        for assignment in self.context.registered.mailbox.take() {
+            let Some(route) = self.context.routes.get(&assignment.consumer) else {
+                // Routes go only after the queue has been left and the mailbox emptied.
+                tracing::error!("a message was assigned to a receiver that is gone");
+                continue;
+            };
+            let session = self.sessions.get_mut(&route.channel);
+            let link = session.and_then(|session| {
+                let link = session.outgoing(route.handle, assignment.consumer)?;
+                if let Supply::Queue(consumer) = &mut link.supply {
+                    consumer.arrived();
+                }
+                Some(&mut session.outbox)
+            });
+            let (entity, sub_queue) = (Arc::clone(&route.entity), route.sub_queue);
+            let queued = Queued {
+                handle: route.handle,
+                content: Content::Message { entity, sub_queue, assignment },
+                progress: None,
+            };
+            match link {
+                Some(outbox) => outbox.push_back(queued),
+                None => queued.take_back(self.context.now),
+            }
+        }
+    }
+}
+
+impl Session {
+    fn request(&mut self, congested: bool, now: OffsetDateTime) -> bool {
+        let blocked = congested || self.is_blocked();
+        let mut again = false;
+        for link in self.links.values_mut() {
+            if let Link::Outgoing(link) = link {
+                again |= link.request(blocked, now);
+            }
+        }
+        again
+    }
+
+    /// Ends withdrawals, and gives back what a peer that lowered its credit does not want any more.
+    fn trim(&mut self, now: OffsetDateTime) {
+        let mut excess = Vec::new();
+        for (handle, link) in &mut self.links {
+            if let Link::Outgoing(link) = link {
+                if let Supply::Queue(consumer) = &mut link.supply {
+                    consumer.settle_withdrawal();
+                }
+                if link.excess() > 0 {
+                    excess.push((*handle, link.excess() as usize));
+                }
+            }
+        }
+        for (handle, count) in excess {
+            self.forget_queued(handle, count, now);
+        }
+    }
+
+    /// Gives back up to `count` messages that wait to be written to the link, the youngest first. One that is partly
+    /// written stays, unless the link is gone.
+    pub(crate) fn forget_queued(&mut self, handle: u32, count: usize, now: OffsetDateTime) {
+        let mut forgotten = 0;
+        let mut kept = VecDeque::with_capacity(self.outbox.len());
+        let link_is_gone = !self.links.contains_key(&handle);
+        while let Some(queued) = self.outbox.pop_back() {
+            let stays = queued.handle != handle
+                || forgotten as usize == count
+                || (queued.progress.is_some() && !link_is_gone);
+            if stays {
+                kept.push_front(queued);
+            } else {
+                forgotten += 1;
+                queued.take_back(now);
+            }
+        }
+        self.outbox = kept;
+        if let Some(Link::Outgoing(OutgoingLink { supply: Supply::Queue(consumer), .. })) =
+            self.links.get_mut(&handle)
+        {
+            consumer.queued = consumer.queued.saturating_sub(forgotten);
+        }
+    }
+
+    /// Writes transfers until the peer or the socket takes no more; `true` when a delivery was finished.
+    fn send(&mut self, channel: u16, context: &mut Context) -> bool {
+        for (handle, link) in &mut self.links {
+            if let Link::Outgoing(link) = link {
+                while let Some(answer) = link.next_answer() {
+                    self.outbox.push_back(Queued {
+                        handle: *handle,
+                        content: Content::Answer(answer),
+                        progress: None,
+                    });
+                }
+            }
+        }
+        let mut finished = false;
+        while !self.is_blocked() && !context.is_congested() {
+            let Some(mut queued) = self.outbox.pop_front() else { break };
+            if queued.progress.is_none() && !self.begin_delivery(&mut queued, context.now) {
+                continue;
+            }
+            let Some((payload, written)) = &mut queued.progress else { continue };
+            let (tag, settled) = queued.content.tag_and_mode();
+            let head = DeliveryHead { id: self.next_delivery_id.wrapping_sub(1), tag: &tag, settled };
+            let head = (*written == 0).then_some(&head);
+            let size = context.max_frame_size as usize;
+            *written +=
+                write_transfer(&mut context.out, channel, queued.handle, head, &payload[*written..], size);
+            let is_done = *written >= payload.len();
+            self.sent_transfer_frame();
+            if is_done {
+                finished = true;
+                queued.content.written(context.now);
+            } else {
+                self.outbox.push_front(queued);
+            }
+        }
+        finished
+    }
+
+    /// Takes credit and an id for a delivery and encodes it; `false` when it is not to be sent any more.
+    fn begin_delivery(&mut self, queued: &mut Queued, now: OffsetDateTime) -> bool {
+        let (payload, unsettled) = match &queued.content {
+            Content::Answer(answer) => (answer.clone(), Some(Unsettled::Answer)),
+            Content::Message { entity, sub_queue, assignment } => {
+                let Some(link) = self.outgoing(queued.handle, assignment.consumer) else { return false };
+                if let Supply::Queue(consumer) = &mut link.supply {
+                    consumer.queued = consumer.queued.saturating_sub(1);
+                }
+                // The lock ran out while the peer did not read: the queue has the message back already.
+                if assignment.stamp.locked_until.is_some_and(|until| until <= now) {
+                    return false;
+                }
+                if !link.use_credit() {
+                    queued.take_back(now);
+                    return false;
+                }
+                let unsettled = assignment.stamp.locked_until.map(|_| Unsettled::Message {
+                    entity: Arc::clone(entity),
+                    sub_queue: *sub_queue,
+                    token: assignment.token,
+                });
+                (assignment.message.encode(&assignment.stamp), unsettled)
+            }
+        };
+        if let Some(unsettled) = unsettled {
+            self.unsettled.insert(self.next_delivery_id, unsettled);
+        }
+        self.next_delivery_id = self.next_delivery_id.wrapping_add(1);
+        queued.progress = Some((payload, 0));
+        true
+    }
+
+    /// Writes what the peer waits for besides transfers: dispositions, credit, the end of a drain, echoes.
+    fn answer(&mut self, channel: u16, congested: bool, context: &mut Context) -> Result<(), WireError> {
+        for disposition in self.received.take(Role::Receiver).chain(self.settled.take(Role::Sender)) {
+            context.write(channel, &disposition)?;
+        }
+        let blocked = congested || self.is_blocked();
+        let session = self.flow();
+        let mut flows = Vec::new();
+        for (handle, link) in &mut self.links {
+            flows.extend(match link {
+                Link::Incoming(link) => link.top_up(*handle, session.clone()),
+                Link::Outgoing(link) => link.flow_due(*handle, blocked, session.clone()),
+            });
+        }
+        if self.take_flow_due() && flows.is_empty() {
+            flows.push(session);
+        }
+        for flow in flows {
+            self.sent_flow();
+            context.write(channel, &flow)?;
+        }
+        Ok(())
+    }
+}
+
+impl Queued {
+    /// Gives an unwritten message back to its queue.
+    fn take_back(&self, now: OffsetDateTime) {
+        if let Content::Message { entity, sub_queue, assignment } = &self.content {
+            entity.update(now, |queue| queue.take_back(*sub_queue, assignment.token));
+        }
+    }
+}
+
+impl Content {
+    /// The delivery tag, which is the lock token in .NET's byte order, and whether the delivery is settled.
+    fn tag_and_mode(&self) -> ([u8; 16], bool) {
+        match self {
+            Self::Message { assignment, .. } => {
+                (assignment.token.to_bytes_le(), assignment.stamp.locked_until.is_none())
+            }
+            Self::Answer(_) => ([0; 16], false),
+        }
+    }
+
+    /// What is received and deleted is gone once it is written.
+    fn written(&self, now: OffsetDateTime) {
+        if let Self::Message { entity, sub_queue, assignment } = self
+            && assignment.stamp.locked_until.is_none()
+        {
+            let settled =
+                entity.update(now, |queue| queue.settle(*sub_queue, assignment.token, Settlement::Complete));
+            if let Err(error) = settled {
+                tracing::error!(%error, "a message that was received and deleted was not there");
+            }
+        }
+    }
+}

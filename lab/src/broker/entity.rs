@@ -1,0 +1,212 @@
+//! A queue as the connections share it: the state machine behind a lock, the mailboxes of its receivers, its timer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::config::QueueConfig;
+use super::queue::{Assignment, ConsumerId, LockMode, Queue, QueueCounts, SubQueue};
+use crate::clock::Clock;
+
+/// How often locks are looked at when a stepped clock stands still: a real one is slept towards.
+const STEPPED_CLOCK_POLL: Duration = Duration::from_millis(200);
+
+/// Where a queue puts what a connection's receivers asked for.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    assignments: Mutex<Vec<Assignment>>,
+    /// Wakes the connection.
+    pub(crate) wake: Notify,
+}
+
+impl Mailbox {
+    /// Takes all that is there.
+    pub(crate) fn take(&self) -> Vec<Assignment> {
+        std::mem::take(&mut lock(&self.assignments))
+    }
+
+    fn put(&self, assignment: Assignment) {
+        lock(&self.assignments).push(assignment);
+        self.wake.notify_one();
+    }
+}
+
+/// A queue of the namespace.
+pub(crate) struct Entity {
+    /// The name as it was given.
+    pub(crate) name: String,
+    /// Azure resource id, for the directory.
+    pub(crate) resource_id: String,
+    /// Cancelled when the queue is deleted.
+    pub(crate) removed: CancellationToken,
+    state: Mutex<State>,
+    changed: Notify,
+    timer: Notify,
+}
+
+struct State {
+    queue: Queue,
+    mailboxes: HashMap<ConsumerId, Arc<Mailbox>>,
+    /// The lock expiry that the timer sleeps towards.
+    armed: Option<OffsetDateTime>,
+}
+
+impl Entity {
+    pub(crate) fn new(config: QueueConfig, namespace_id: &str) -> Self {
+        Self {
+            name: config.name.clone(),
+            resource_id: format!("{namespace_id}/queues/{}", config.name),
+            removed: CancellationToken::new(),
+            state: Mutex::new(State {
+                queue: Queue::new(config, Uuid::new_v4().as_u64_pair().0),
+                mailboxes: HashMap::new(),
+                armed: None,
+            }),
+            changed: Notify::new(),
+            timer: Notify::new(),
+        }
+    }
+
+    /// Changes the queue, after locks whose time is over have ended, and hands out what became ready.
+    pub(crate) fn update<T>(&self, now: OffsetDateTime, change: impl FnOnce(&mut Queue) -> T) -> T {
+        self.update_and_tidy(now, change, |_| ())
+    }
+
+    /// As [`Entity::update`]; `tidy` changes the queue once more after what was ready has been handed out.
+    fn update_and_tidy<T>(
+        &self,
+        now: OffsetDateTime,
+        change: impl FnOnce(&mut Queue) -> T,
+        tidy: impl FnOnce(&mut Queue),
+    ) -> T {
+        let mut state = lock(&self.state);
+        state.queue.expire(now);
+        let result = change(&mut state.queue);
+        state.hand_out(now);
+        tidy(&mut state.queue);
+        let timer_is_late = match (state.queue.next_deadline(), state.armed) {
+            (Some(deadline), Some(armed)) => deadline < armed,
+            (deadline, None) => deadline.is_some(),
+            (None, Some(_)) => false,
+        };
+        drop(state);
+        self.changed.notify_waiters();
+        if timer_is_late {
+            self.timer.notify_one();
+        }
+        result
+    }
+
+    /// Lets what is assigned to `consumer` go into `mailbox` from now on.
+    pub(crate) fn join(&self, consumer: ConsumerId, mailbox: Arc<Mailbox>) {
+        lock(&self.state).mailboxes.insert(consumer, mailbox);
+    }
+
+    /// Assigns nothing to `consumer` any more; what was is in its mailbox when this returns.
+    pub(crate) fn leave(&self, sub_queue: SubQueue, consumer: ConsumerId) {
+        let mut state = lock(&self.state);
+        state.queue.withdraw(sub_queue, consumer);
+        state.mailboxes.remove(&consumer);
+    }
+
+    /// Takes back what `consumer` asked for; what it got before is in its mailbox when this returns.
+    pub(crate) fn withdraw(&self, sub_queue: SubQueue, consumer: ConsumerId) {
+        lock(&self.state).queue.withdraw(sub_queue, consumer);
+    }
+
+    /// Gives `consumer` up to `count` messages if they are ready, and leaves no request behind: for draining.
+    pub(crate) fn request_at_once(
+        &self,
+        sub_queue: SubQueue,
+        consumer: ConsumerId,
+        mode: LockMode,
+        count: u32,
+        now: OffsetDateTime,
+    ) {
+        self.update_and_tidy(
+            now,
+            |queue| {
+                queue.withdraw(sub_queue, consumer);
+                queue.request(sub_queue, consumer, mode, count);
+            },
+            |queue| queue.withdraw(sub_queue, consumer),
+        );
+    }
+
+    /// What the queue holds and has seen.
+    pub(crate) fn counts(&self) -> QueueCounts {
+        lock(&self.state).queue.counts()
+    }
+
+    /// Looks at the queue without changing it.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Queue) -> T) -> T {
+        look(&lock(&self.state).queue)
+    }
+
+    /// Waits until the counts satisfy `predicate`.
+    pub(crate) async fn wait_until(&self, predicate: impl Fn(&QueueCounts) -> bool) -> QueueCounts {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // From here on no change is missed, also one between the look and the wait.
+            changed.as_mut().enable();
+            let counts = self.counts();
+            if predicate(&counts) {
+                return counts;
+            }
+            changed.await;
+        }
+    }
+
+    /// Ends locks when their time is over, until the queue is removed.
+    pub(crate) async fn run_timer(&self, clock: Clock) {
+        loop {
+            let deadline = {
+                let mut state = lock(&self.state);
+                state.armed = state.queue.next_deadline();
+                state.armed
+            };
+            let sleep = async {
+                match deadline {
+                    Some(deadline) => {
+                        let left = Duration::try_from(deadline - clock.now()).unwrap_or_default();
+                        // One millisecond more, so that the deadline has passed when it is looked at.
+                        let left = left + Duration::from_millis(1);
+                        tokio::time::sleep(left.min(STEPPED_CLOCK_POLL)).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            // All branches are cancel safe: a lost sleep or notification only means that the loop looks again.
+            tokio::select! {
+                () = self.removed.cancelled() => return,
+                () = self.timer.notified() => {}
+                () = sleep => self.update(clock.now(), |_| ()),
+            }
+        }
+    }
+}
+
+impl State {
+    fn hand_out(&mut self, now: OffsetDateTime) {
+        if !self.queue.can_assign() {
+            return;
+        }
+        for assignment in self.queue.assign(now) {
+            // A consumer asks only between `join` and `leave`, so it has a mailbox.
+            if let Some(mailbox) = self.mailboxes.get(&assignment.consumer) {
+                mailbox.put(assignment);
+            }
+        }
+    }
+}
+
+/// The state is consistent between any two statements that could panic, so a poisoned lock is still good.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,32 @@
+//! What a queue counts.
+
+/// Present sizes and running totals of a queue and its dead-letter queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Messages ready in the queue.
+    pub active: u64,
+    /// Messages under a lock, in the queue and its dead-letter queue.
+    pub locked: u64,
+    /// Messages ready in the dead-letter queue.
+    pub dead_letter: u64,
+    /// Bytes held, in the queue and its dead-letter queue.
+    pub size_bytes: u64,
+    /// Messages taken in, without duplicates.
+    pub received_total: u64,
+    /// Messages dropped by duplicate detection.
+    pub duplicates: u64,
+    /// Deliveries to receivers.
+    pub delivered_total: u64,
+    /// Deliveries of messages whose delivery had failed before.
+    pub redelivered: u64,
+    /// Locks ended by completing the message, and messages received and deleted.
+    pub completed: u64,
+    /// Locks ended by abandoning the message.
+    pub abandoned: u64,
+    /// Locks ended by releasing the message.
+    pub released: u64,
+    /// Messages moved to the dead-letter queue, for whatever reason.
+    pub dead_lettered: u64,
+    /// Locks that ran out.
+    pub expired_locks: u64,
+}

@@ -1,0 +1,134 @@
+//! What all connections of a namespace share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::{BrokerError, NamespaceConfig, QueueConfig};
+use super::entity::{Entity, Mailbox, lock};
+use super::observe::ConnectionInfo;
+use super::queue::ConsumerId;
+use super::{Services, address};
+
+/// An open connection as the namespace knows it.
+pub(crate) struct Registered {
+    pub(crate) info: Mutex<ConnectionInfo>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    /// Ends the connection without a word to the peer.
+    pub(crate) kill: CancellationToken,
+}
+
+/// The namespace.
+pub(crate) struct Shared {
+    pub(crate) config: NamespaceConfig,
+    pub(crate) services: Services,
+    /// Everything stops when this is cancelled.
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    /// While true nothing is read or written, though connections are accepted.
+    pub(crate) silence: watch::Sender<bool>,
+    /// Changes when a connection comes or goes.
+    pub(crate) connection_count: watch::Sender<usize>,
+    queues: RwLock<HashMap<String, Arc<Entity>>>,
+    connections: Mutex<BTreeMap<u64, Arc<Registered>>>,
+    last_id: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(config: NamespaceConfig, services: Services) -> Self {
+        Self {
+            config,
+            services,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            silence: watch::Sender::new(false),
+            connection_count: watch::Sender::new(0),
+            queues: RwLock::default(),
+            connections: Mutex::default(),
+            last_id: AtomicU64::new(0),
+        }
+    }
+
+    /// `sb://{namespace}.servicebus.windows.net/{path}`, as the service's texts name things.
+    pub(crate) fn uri(&self, path: &str) -> String {
+        format!("sb://{}.servicebus.windows.net/{path}", self.config.name)
+    }
+
+    pub(crate) fn next_consumer(&self) -> ConsumerId {
+        ConsumerId(self.last_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The queue of that name, compared without case.
+    pub(crate) fn queue(&self, name: &str) -> Option<Arc<Entity>> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.get(&address::path(name)).cloned()
+    }
+
+    pub(crate) fn queues(&self) -> Vec<Arc<Entity>> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let mut queues: Vec<_> = queues.values().cloned().collect();
+        queues.sort_by(|one, other| one.name.cmp(&other.name));
+        queues
+    }
+
+    pub(crate) fn add_queue(self: &Arc<Self>, config: QueueConfig) -> Result<(), BrokerError> {
+        let entity = Arc::new(Entity::new(config, &self.config.resource_id));
+        let key = address::path(&entity.name);
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        if queues.contains_key(&key) {
+            return Err(BrokerError::QueueExists {
+                namespace: self.config.name.clone(),
+                queue: entity.name.clone(),
+            });
+        }
+        queues.insert(key, Arc::clone(&entity));
+        let shared = Arc::clone(self);
+        self.tasks.spawn(async move {
+            // Cancel safe: what the timer has done is done under the queue's lock.
+            tokio::select! {
+                () = shared.stop.cancelled() => {}
+                () = entity.run_timer(shared.services.clock.clone()) => {}
+            }
+        });
+        Ok(())
+    }
+
+    pub(crate) fn remove_queue(&self, name: &str) -> Result<(), BrokerError> {
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        let entity = queues.remove(&address::path(name)).ok_or_else(|| self.no_such_queue(name))?;
+        drop(queues);
+        entity.removed.cancel();
+        Ok(())
+    }
+
+    pub(crate) fn no_such_queue(&self, name: &str) -> BrokerError {
+        BrokerError::NoSuchQueue { namespace: self.config.name.clone(), queue: name.to_owned() }
+    }
+
+    pub(crate) fn connections(&self) -> Vec<Arc<Registered>> {
+        lock(&self.connections).values().cloned().collect()
+    }
+
+    pub(crate) fn register(&self, info: ConnectionInfo) -> (u64, Arc<Registered>) {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed);
+        let registered = Arc::new(Registered {
+            info: Mutex::new(info),
+            mailbox: Arc::default(),
+            kill: self.stop.child_token(),
+        });
+        let mut connections = lock(&self.connections);
+        connections.insert(id, Arc::clone(&registered));
+        self.connection_count.send_replace(connections.len());
+        (id, registered)
+    }
+
+    pub(crate) fn unregister(&self, id: u64) {
+        let mut connections = lock(&self.connections);
+        connections.remove(&id);
+        self.connection_count.send_replace(connections.len());
+    }
+}

@@ -1,0 +1,153 @@
+//! What the peer receives: credit, drain, order, and the shape of a delivery.
+
+use fe2o3_amqp::frames::amqp::FrameBody;
+use fe2o3_amqp_types::definitions::SenderSettleMode;
+use fe2o3_amqp_types::performatives::{Attach, Flow};
+
+use super::build::{encode, receiver};
+use super::*;
+
+/// A peer that sends to `q` on handle 0 and receives from it on handle 1.
+async fn pair(world: &World) -> Peer {
+    let mut peer = world.authorized().await;
+    peer.attach_sender(0, "q").await.unwrap();
+    peer.attach_receiver(1, "q").await.unwrap();
+    peer
+}
+
+async fn expect_flow(peer: &mut Peer) -> Flow {
+    match peer.next().await.1 {
+        FrameBody::Flow(flow) => flow,
+        body => panic!("{body:?}"),
+    }
+}
+
+#[tokio::test]
+async fn broker_b34_b35_the_tag_is_the_lock_token_and_the_header_has_its_count() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    peer.send_text(0, "hello").await;
+    peer.flow(1, 0, 1, false, false).await;
+    let received = peer.receive().await;
+    assert_eq!(received.transfer.delivery_tag.as_ref().unwrap().len(), 16);
+    assert_ne!(received.transfer.settled, Some(true));
+    assert_eq!((received.text().as_str(), received.delivery_count()), ("hello", 0));
+    let annotations = received.message.message_annotations.unwrap().0;
+    let names: Vec<_> = annotations.keys().map(|key| format!("{key:?}")).collect();
+    for name in ["x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until"] {
+        assert!(names.iter().any(|key| key.contains(name)), "{names:?}");
+    }
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b38_credit_is_absolute_and_can_be_lowered() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    peer.flow(1, 0, 3, false, false).await;
+    // Only what goes beyond the deliveries that are known to the peer counts: this takes the credit back.
+    peer.flow(1, 0, 0, false, true).await;
+    let flow = expect_flow(&mut peer).await;
+    assert_eq!((flow.delivery_count, flow.link_credit, flow.drain), (Some(0), Some(0), false));
+    for text in ["a", "b", "c"] {
+        peer.send_text(0, text).await;
+    }
+    peer.flow(1, 0, 2, false, false).await;
+    assert_eq!([peer.receive().await.text(), peer.receive().await.text()], ["a", "b"]);
+    // The peer has seen one of the two, so its credit of two allows one more.
+    peer.flow(1, 1, 2, false, false).await;
+    assert_eq!(peer.receive().await.text(), "c");
+    peer.send_text(0, "d").await;
+    assert_eq!(world.namespace.counts("q").unwrap().active, 1);
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b39_b40_a_drain_gives_what_is_there_and_then_ends_the_credit() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    for text in ["a", "b"] {
+        peer.send_text(0, text).await;
+    }
+    peer.flow(1, 0, 10, true, false).await;
+    assert_eq!([peer.receive().await.text(), peer.receive().await.text()], ["a", "b"]);
+    let flow = expect_flow(&mut peer).await;
+    assert_eq!((flow.delivery_count, flow.link_credit, flow.drain), (Some(10), Some(0), true));
+    // Python drains with a credit of 0 when it closes.
+    peer.flow(1, 10, 0, true, false).await;
+    let flow = expect_flow(&mut peer).await;
+    assert_eq!((flow.delivery_count, flow.link_credit, flow.drain), (Some(10), Some(0), true));
+    peer.flow(1, 10, 5, false, true).await;
+    let flow = expect_flow(&mut peer).await;
+    assert_eq!((flow.handle.unwrap().0, flow.link_credit, flow.drain), (1, Some(5), false));
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b41_a_large_message_comes_in_frames_of_the_peers_size() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    let text = "x".repeat(50_000);
+    peer.send_text(0, &text).await;
+    peer.flow(1, 0, 1, false, false).await;
+    let received = peer.receive().await;
+    assert_eq!(received.text(), text);
+    assert!(received.frames > 48, "{} frames of at most 1024 bytes", received.frames);
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b42_competing_links_are_served_in_the_order_of_their_credit() {
+    let world = World::start().await;
+    let (mut one, mut two) = (pair(&world).await, pair(&world).await);
+    two.flow(1, 0, 1, false, true).await;
+    expect_flow(&mut two).await;
+    one.flow(1, 0, 2, false, true).await;
+    expect_flow(&mut one).await;
+    for text in ["first", "second", "third"] {
+        two.transfer(0, 0, Some(true), &encode(text)).await;
+    }
+    assert_eq!(two.receive().await.text(), "first");
+    assert_eq!([one.receive().await.text(), one.receive().await.text()], ["second", "third"]);
+    one.close().await;
+    two.close().await;
+}
+
+#[tokio::test]
+async fn broker_b21_b43_received_and_deleted_is_settled_and_gone() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    let attach = Attach { snd_settle_mode: SenderSettleMode::Settled, ..receiver(2, "q") };
+    peer.attach(attach).await.unwrap();
+    peer.send_text(0, "a").await;
+    peer.flow(2, 0, 1, false, false).await;
+    let received = peer.receive().await;
+    assert_eq!((received.text().as_str(), received.transfer.settled), ("a", Some(true)));
+    assert!(world.namespace.messages("q").unwrap().is_empty());
+    peer.close().await;
+    assert!(world.namespace.close().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_given_no_more_and_what_it_did_not_get_goes_to_others() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    let text = "x".repeat(60_000);
+    for _ in 0..200 {
+        peer.send_text(0, &text).await;
+    }
+    let mut idle = pair(&world).await;
+    idle.flow(1, 0, 1000, false, false).await;
+    // Were all 12 MB kept for the idle peer, the other would get nothing and wait in vain.
+    world.namespace.wait_until("q", |counts| counts.locked > 10).await.unwrap();
+    peer.flow(1, 0, 1000, false, false).await;
+    let mut received = 0;
+    while world.namespace.counts("q").unwrap().active > 0 || received == 0 {
+        peer.receive().await;
+        received += 1;
+    }
+    let delivered = world.namespace.counts("q").unwrap().delivered_total;
+    assert!(received > 0 && delivered == 200, "{received} of {delivered}");
+    drop(idle);
+    peer.close().await;
+}

@@ -1,0 +1,160 @@
+//! What the peer sends.
+
+use fe2o3_amqp::frames::amqp::FrameBody;
+use fe2o3_amqp_types::messaging::message::__private::Serializable;
+use fe2o3_amqp_types::messaging::{Body, Data, DeliveryState};
+use fe2o3_amqp_types::performatives::Transfer;
+
+use super::build::{Decoded, empty, encode, encode_with_id, told, transfer};
+use super::*;
+use crate::broker::wire::message::BATCH_FORMAT;
+
+async fn sender(world: &World) -> Peer {
+    let mut peer = world.authorized().await;
+    peer.attach_sender(0, "q").await.unwrap();
+    peer
+}
+
+fn texts(world: &World) -> Vec<String> {
+    let messages = world.namespace.messages("q").unwrap();
+    messages.iter().map(|message| String::from_utf8(message.body.to_vec()).unwrap()).collect()
+}
+
+fn batch(messages: &[Vec<u8>]) -> Vec<u8> {
+    let data: Vec<_> = messages.iter().map(|message| Data(message.clone().into())).collect();
+    serde_amqp::to_vec(&Serializable(Decoded { body: Body::Data(data.into()), ..empty() })).unwrap()
+}
+
+/// The condition of the error with which a delivery is rejected.
+async fn rejected(peer: &mut Peer, format: u32, payload: &[u8]) -> String {
+    let id = peer.transfer(0, format, None, payload).await;
+    let disposition = peer.disposition().await;
+    assert_eq!((disposition.first, disposition.settled), (id, true));
+    let Some(DeliveryState::Rejected(rejected)) = disposition.state else { panic!("{disposition:?}") };
+    told(rejected.error.unwrap()).0
+}
+
+#[tokio::test]
+async fn broker_b26_b32_deliveries_are_settled_by_one_disposition_and_settled_ones_by_none() {
+    let world = World::start().await;
+    let mut peer = sender(&world).await;
+    // The peer's links ask for rcv-settle-mode second.
+    peer.transfer(0, 0, Some(true), &encode("settled")).await;
+    peer.send_text(0, "unsettled").await;
+    assert_eq!(texts(&world), ["settled", "unsettled"]);
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b23_b24_credit_is_topped_up_and_sending_beyond_it_is_tolerated() {
+    let world = World::start().await;
+    let mut peer = sender(&world).await;
+    for number in 0..1200 {
+        peer.transfer(0, 0, None, &encode(&number.to_string())).await;
+    }
+    let (mut accepted, mut topped_up) = (0, 0);
+    while accepted < 1200 {
+        match peer.next().await.1 {
+            FrameBody::Disposition(disposition) => accepted = disposition.last.unwrap() + 1,
+            FrameBody::Flow(flow) => topped_up = flow.delivery_count.unwrap() + flow.link_credit.unwrap(),
+            body => panic!("{body:?}"),
+        }
+    }
+    assert!(topped_up > 1200, "{topped_up}");
+    assert_eq!(world.namespace.counts("q").unwrap().active, 1200);
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b25_b33_frames_of_two_links_interleave_and_an_aborted_delivery_is_dropped() {
+    let world = World::start().await;
+    let mut peer = sender(&world).await;
+    peer.attach_sender(1, "other").await.unwrap();
+    let (one, two) = (encode(&"1".repeat(3000)), encode(&"2".repeat(3000)));
+    let part = |handle, id, more| Transfer { more, ..transfer(handle, id, 0, None) };
+    let next = |handle, more| Transfer {
+        delivery_id: None,
+        delivery_tag: None,
+        message_format: None,
+        ..part(handle, 0, more)
+    };
+    peer.transfer_frame(&part(0, 1, true), &one[..1000]).await;
+    peer.transfer_frame(&part(1, 2, true), &two[..1000]).await;
+    peer.transfer_frame(&next(0, true), &one[1000..2000]).await;
+    peer.transfer_frame(&next(1, false), &two[1000..]).await;
+    peer.transfer_frame(&next(0, false), &one[2000..]).await;
+    peer.transfer_frame(&part(0, 3, true), &one[..1000]).await;
+    peer.transfer_frame(&Transfer { aborted: true, ..next(0, false) }, &[]).await;
+    peer.transfer_frame(&part(0, 4, false), &encode("last")).await;
+    let mut accepted = Vec::new();
+    while accepted.len() < 3 {
+        let disposition = peer.disposition().await;
+        accepted.extend(disposition.first..=disposition.last.unwrap());
+    }
+    accepted.sort_unstable();
+    assert_eq!(accepted, [1, 2, 4]);
+    assert_eq!(texts(&world), ["1".repeat(3000), "last".to_owned()]);
+    assert_eq!(world.namespace.messages("other").unwrap()[0].body, "2".repeat(3000));
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_no_message_is_rejected_with_an_error() {
+    let world = World::with(|config| config.queues[0].max_size_bytes = 200_000).await;
+    let mut peer = sender(&world).await;
+    let size = rejected_in_parts(&mut peer, &encode(&"x".repeat(262_144))).await;
+    assert_eq!(size, "amqp:link:message-size-exceeded");
+    assert_eq!(rejected(&mut peer, 0, b"rubbish").await, "amqp:decode-error");
+    assert_eq!(rejected(&mut peer, BATCH_FORMAT, &encode("no message inside")).await, "amqp:decode-error");
+    let long_id = encode_with_id("x", Some(&"i".repeat(129)));
+    assert_eq!(rejected(&mut peer, 0, &long_id).await, "com.microsoft:argument-out-of-range");
+    let quarter = encode(&"x".repeat(60_000));
+    for _ in 0..3 {
+        peer.transfer(0, 0, None, &quarter).await;
+        peer.disposition().await;
+    }
+    assert_eq!(rejected(&mut peer, 0, &quarter).await, "amqp:resource-limit-exceeded");
+    assert_eq!(world.namespace.counts("q").unwrap().received_total, 3);
+    peer.close().await;
+}
+
+async fn rejected_in_parts(peer: &mut Peer, payload: &[u8]) -> String {
+    let id = 1000;
+    let mut parts = payload.chunks(60_000).peekable();
+    while let Some(part) = parts.next() {
+        let frame = Transfer { more: parts.peek().is_some(), ..transfer(0, id, 0, None) };
+        peer.transfer_frame(&frame, part).await;
+    }
+    let Some(DeliveryState::Rejected(rejected)) = peer.disposition().await.state else { panic!() };
+    told(rejected.error.unwrap()).0
+}
+
+#[tokio::test]
+async fn broker_b28_a_batch_is_split_or_refused_as_a_whole() {
+    let world = World::start().await;
+    let mut peer = sender(&world).await;
+    peer.transfer(0, BATCH_FORMAT, None, &batch(&[encode("one"), encode("two")])).await;
+    peer.disposition().await;
+    assert_eq!(texts(&world), ["one", "two"]);
+    let broken = batch(&[encode("three"), b"rubbish".to_vec()]);
+    assert_eq!(rejected(&mut peer, BATCH_FORMAT, &broken).await, "amqp:decode-error");
+    assert_eq!(texts(&world), ["one", "two"]);
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b29_b30_ids_are_assigned_and_repeated_ones_accepted_and_dropped() {
+    let world =
+        World::with(|config| config.queues[0].duplicate_detection = Some(Duration::from_secs(60))).await;
+    let mut peer = sender(&world).await;
+    for (id, received, duplicates) in [(None, 1, 0), (None, 2, 0), (Some("same"), 3, 0), (Some("same"), 3, 1)]
+    {
+        peer.transfer(0, 0, None, &encode_with_id("x", id)).await;
+        assert!(matches!(peer.disposition().await.state, Some(DeliveryState::Accepted(_))));
+        let counts = world.namespace.counts("q").unwrap();
+        assert_eq!((counts.received_total, counts.duplicates), (received, duplicates));
+    }
+    let assigned = &world.namespace.messages("q").unwrap()[0].message_id;
+    assert!(assigned.len() == 32 && assigned.chars().all(|digit| digit.is_ascii_hexdigit()), "{assigned}");
+    peer.close().await;
+}

@@ -1,0 +1,97 @@
+//! Whether a client assertion proves that its bearer may act as an application: workload identity federation with a
+//! managed identity's token.
+//! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+
+use jsonwebtoken::errors::ErrorKind;
+use time::{Duration, OffsetDateTime};
+
+use super::issuer::{TOKEN_EXCHANGE, TOKEN_EXCHANGE_APP_ID, version_2_issuer};
+use super::refusal::Refusal;
+use crate::directory::{Application, FederatedCredential, ManagedIdentityKind, State};
+use crate::jwt::{Claims, JwtError, SigningKey};
+
+/// How much earlier than `nbf` an assertion is taken.
+const LEEWAY: Duration = Duration::minutes(5);
+
+/// Checks `assertion` for `application`: signature, then issuer, subject and audience against the application's
+/// federated credentials, then the rules for tokens that Microsoft Entra ID itself has issued, then the time.
+///
+/// # Errors
+/// The refusal for the first of them that does not hold.
+pub(super) fn check(
+    state: &State,
+    key: &SigningKey,
+    now: OffsetDateTime,
+    application: &Application,
+    assertion: &str,
+) -> Result<(), Refusal> {
+    let claims = key.verify(assertion).map_err(|error| match error {
+        JwtError::Token(error) if *error.kind() == ErrorKind::InvalidSignature => Refusal::UnknownSigningKey,
+        _ => Refusal::MalformedAssertion,
+    })?;
+    let issuer = text(&claims, "iss")?;
+    let subject = text(&claims, "sub")?;
+    match_credential(application, issuer, subject, text(&claims, "aud")?)?;
+
+    // The application and the identity must live in the same tenant; where the token is used does not matter.
+    if issuer != version_2_issuer(application.home_tenant_id) {
+        return Err(Refusal::ForeignIssuer(issuer.to_owned()));
+    }
+    // The documents allow user-assigned identities only; what a system-assigned one is told is not written there.
+    let is_user_assigned = state.managed_identities.iter().any(|identity| {
+        identity.kind == ManagedIdentityKind::UserAssigned
+            && identity.tenant_id == application.home_tenant_id
+            && identity.principal_id.to_string() == subject
+    });
+    if !is_user_assigned {
+        return Err(Refusal::NotAManagedIdentity);
+    }
+
+    let (valid_from, expires) = (moment(&claims, "nbf")?, moment(&claims, "exp")?);
+    if now < valid_from - LEEWAY || now >= expires {
+        return Err(Refusal::AssertionOutOfTime { now, valid_from, expires });
+    }
+    Ok(())
+}
+
+/// Narrows the application's credentials down claim by claim, so that the refusal names the claim that fits none.
+fn match_credential(
+    application: &Application,
+    issuer: &str,
+    subject: &str,
+    audience: &str,
+) -> Result<(), Refusal> {
+    let mut candidates: Vec<&FederatedCredential> = application.federated_credentials.iter().collect();
+    candidates.retain(|credential| credential.issuer == issuer);
+    if candidates.is_empty() {
+        return Err(Refusal::NoMatchingIssuer(issuer.to_owned()));
+    }
+    candidates.retain(|credential| credential.subject == subject);
+    if candidates.is_empty() {
+        return Err(Refusal::NoMatchingSubject(subject.to_owned()));
+    }
+    // A token for the exchange carries the application id, its credential must carry the URI.
+    let exchange_id = TOKEN_EXCHANGE_APP_ID.to_string();
+    let presented = if audience == exchange_id { TOKEN_EXCHANGE } else { audience };
+    if candidates.iter().any(|credential| credential.audience == presented) {
+        Ok(())
+    } else if presented == TOKEN_EXCHANGE
+        && candidates.iter().any(|credential| credential.audience == exchange_id)
+    {
+        Err(Refusal::AudienceIsNotTheUri)
+    } else {
+        Err(Refusal::NoMatchingAudience(audience.to_owned()))
+    }
+}
+
+fn text<'a>(claims: &'a Claims, name: &str) -> Result<&'a str, Refusal> {
+    claims.get(name).and_then(|value| value.as_str()).ok_or(Refusal::MalformedAssertion)
+}
+
+fn moment(claims: &Claims, name: &str) -> Result<OffsetDateTime, Refusal> {
+    claims
+        .get(name)
+        .and_then(|value| value.as_i64())
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .ok_or(Refusal::MalformedAssertion)
+}
