@@ -1,0 +1,162 @@
+//! The registry document: one JSON object with all customers, re-read when its ETag changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{BusAddress, ConnectionString, Customer, Namespace, QueueName, Snapshot};
+use crate::config::Vars;
+use crate::deployment::CustomerId;
+use crate::store::{ObjectAt, StoreError};
+
+/// How long a look at the document may take: whoever wants to know a customer meanwhile waits behind it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The document as last read.
+#[derive(Debug)]
+pub struct Registry {
+    document: ObjectAt,
+    vars: Vars,
+    etag: Option<String>,
+    last_look: Option<Instant>,
+    last_good: Option<Snapshot>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    customers: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Entry {
+    customer_id: CustomerId,
+    tenant_id: Option<Uuid>,
+    service_bus_namespace: Option<Namespace>,
+    deployment_command_queue_name: QueueName,
+    deployment_status_queue_name: QueueName,
+    /// Name of the app setting that holds a connection string, for local runs: the document itself holds no secret.
+    connection: Option<String>,
+}
+
+impl Registry {
+    /// A registry that has not been read yet. `vars` is where `connection` is looked up.
+    pub fn new(document: ObjectAt, vars: Vars) -> Self {
+        Self { document, vars, etag: None, last_look: None, last_good: None }
+    }
+
+    /// The customers, after a look at the document unless the last one was less than `age` before `now`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no good reading yet; otherwise the last good one stays in force.
+    pub async fn current(&mut self, now: Instant, age: Duration) -> Result<Snapshot, StoreError> {
+        let is_fresh = self.last_look.is_some_and(|look| now.duration_since(look) < age);
+        if let (true, Some(snapshot)) = (is_fresh, &self.last_good) {
+            return Ok(snapshot.clone());
+        }
+        // A caller who gives up in the middle has looked too.
+        self.last_look = Some(now);
+        let looked = tokio::time::timeout(PATIENCE, self.look()).await;
+        // From its end on: while the store is slow to fail, those who wait would otherwise each look again.
+        self.last_look = Some(Instant::now());
+        let looked = looked.unwrap_or_else(|_| Err(StoreError::timed_out(&self.document, PATIENCE)));
+        match (looked, &self.last_good) {
+            (Ok(snapshot), _) => Ok(snapshot),
+            (Err(error), Some(last_good)) => {
+                tracing::warn!(registry = %self.document, %error, "the customer registry cannot be read; the last good one stays in force");
+                Ok(last_good.clone())
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn look(&mut self) -> Result<Snapshot, StoreError> {
+        let changed = self.document.read_if_changed(self.etag.as_deref()).await?;
+        let (Some((bytes, etag)), last_good) = (changed, self.last_good.clone()) else {
+            // Unchanged implies an ETag, and an ETag a good reading.
+            return self.last_good.clone().ok_or_else(|| StoreError::missing(&self.document));
+        };
+        let snapshot = Arc::new(self.parse(&bytes)?);
+        if last_good.as_ref() != Some(&snapshot) {
+            tracing::info!(registry = %self.document, customers = snapshot.len(), "customer registry read");
+        }
+        self.etag = etag;
+        self.last_good = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// A faulty entry costs that customer only; a document that cannot be read at all is an error.
+    fn parse(&self, bytes: &[u8]) -> Result<BTreeMap<CustomerId, Arc<Customer>>, StoreError> {
+        let document: Document = serde_json::from_slice(bytes)
+            .map_err(|error| StoreError::malformed(&self.document, crate::json::place_of(&error)))?;
+        let mut customers = BTreeMap::new();
+        for (position, entry) in document.customers.into_iter().enumerate() {
+            match self.customer(entry) {
+                Ok(customer) => {
+                    if let Some(twin) = customers.insert(customer.id.clone(), Arc::new(customer)) {
+                        tracing::error!(customerId = %twin.id, position, "the registry names this customer twice; the later entry counts");
+                    }
+                }
+                Err(reason) => {
+                    tracing::error!(registry = %self.document, position, reason, "a customer in the registry is left out");
+                }
+            }
+        }
+        Ok(customers)
+    }
+
+    fn customer(&self, entry: serde_json::Value) -> Result<Customer, String> {
+        // The registry holds no secret, so serde's own words may be shown here: they name the member at fault.
+        let entry: Entry = serde_json::from_value(entry).map_err(|error| error.to_string())?;
+        let bus = match (entry.connection, entry.tenant_id, entry.service_bus_namespace) {
+            (Some(setting), _, _) => {
+                let text =
+                    self.vars.required(&setting, "a connection string").map_err(|fault| fault.to_string())?;
+                ConnectionString::new(text.to_owned()).into()
+            }
+            (None, Some(tenant), Some(namespace)) => BusAddress::app_in_tenant(namespace, tenant),
+            (None, _, _) => {
+                return Err(
+                    "tenantId and serviceBusNamespace are required, unless connection is given".into()
+                );
+            }
+        };
+        Ok(Customer {
+            id: entry.customer_id,
+            bus,
+            command_queue: entry.deployment_command_queue_name,
+            status_queue: entry.deployment_status_queue_name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::throttle::ThrottledStore;
+    use object_store::{ObjectStoreExt, PutPayload, path::Path};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_answer_is_waited_for_once_and_not_by_each() {
+        let store = Arc::new(ThrottledStore::new(InMemory::new(), Default::default()));
+        let path = Path::from("customers.json");
+        store.put(&path, PutPayload::from_static(br#"{"customers":[]}"#)).await.unwrap();
+        let mut registry = Registry::new(ObjectAt::of(store.clone(), path), Vars::default());
+        let age = Duration::from_secs(15);
+        registry.current(Instant::now(), age).await.unwrap();
+
+        store.config_mut(|config| config.wait_get_per_call = Duration::from_secs(3_600));
+        tokio::time::advance(age).await;
+        let began = Instant::now();
+        for _ in 0..100 {
+            assert!(registry.current(Instant::now(), age).await.unwrap().is_empty(), "the last good reading");
+        }
+        assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+    }
+}
