@@ -89,9 +89,23 @@ async fn show(arguments: &Arguments, config: LabConfig) -> Result<()> {
     if left.is_empty() { Ok(()) } else { Err("the local Azure did not end cleanly".into()) }
 }
 
+/// Waits until the provider listens for statuses: what is sent before the timer's first tick would only show how long
+/// that was away.
+async fn first_tick(lab: &Lab) -> Result<()> {
+    let host = lab.provider().host().ok_or("the provider's Functions host does not run")?;
+    let listening = async {
+        let mut every = tokio::time::interval(Duration::from_millis(5));
+        while !host.open_invocations().iter().any(|name| name.contains("ReadDeploymentStatus")) {
+            every.tick().await;
+        }
+    };
+    Ok(tokio::time::timeout(PATIENCE, listening).await.map_err(|_| "the provider's timer does not tick")?)
+}
+
 async fn deliver(commands: u32, lab: &Lab) -> Result<()> {
     let caller = Caller::new(lab)?;
     let names: Vec<&str> = lab.customers().iter().map(|customer| customer.tenant.name.as_str()).collect();
+    first_tick(lab).await?;
     println!("\nSending {commands} commands. Milliseconds from each request:\n");
     journey::print_header();
     let began = Instant::now();
