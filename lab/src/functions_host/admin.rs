@@ -8,17 +8,16 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, Response, StatusCode, request::Parts};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::VERSION;
-use super::definitions::ServiceBusTrigger;
+use super::function::ServiceBusFunction;
 use super::http::{FrontEnd, empty};
-use super::invoke::Invocation;
+use super::invoke::Firing;
 use super::keys::KeyLevel;
 use super::payload::Sys;
-use super::payload::service_bus::{Message, encode_service_bus};
+use super::payload::service_bus::Message;
 use super::process::State;
+use super::service_bus::payload;
 use super::timer::Timers;
 
 const MAX_INPUT_BYTES: usize = 1024 * 1024;
@@ -28,7 +27,7 @@ pub(super) struct Admin {
     pub(super) app: String,
     pub(super) timers: Timers,
     /// By function name.
-    pub(super) service_bus: BTreeMap<String, ServiceBusTrigger>,
+    pub(super) service_bus: BTreeMap<String, ServiceBusFunction>,
 }
 
 impl FrontEnd {
@@ -60,20 +59,18 @@ impl FrontEnd {
         if self.admin.timers.trigger(function, input.clone()).await {
             return empty(StatusCode::ACCEPTED);
         }
-        let Some((name, trigger)) = self.admin.service_bus.get_key_value(function) else {
+        let Some(ServiceBusFunction { function, trigger }) = self.admin.service_bus.get(function).cloned()
+        else {
             return empty(StatusCode::NOT_FOUND);
         };
-        let message = Message { body: input.into(), ..Message::default() };
-        let sys = Sys { method_name: name, utc_now: OffsetDateTime::now_utc(), rand_guid: Uuid::new_v4() };
-        let Ok(request) = encode_service_bus(&trigger.binding, trigger.data_type, &message, None, sys) else {
-            return empty(StatusCode::BAD_REQUEST);
-        };
-        let (invoker, name) = (self.invoker.clone(), name.clone());
+        let message = [Message { body: input.into(), ..Message::default() }];
+        let invoker = self.invoker.clone();
         tokio::spawn(async move {
             let reason = "This function was programmatically called via the host APIs.";
-            let invocation = Invocation { function: &name, id: Uuid::new_v4(), reason, request, trace: None };
+            let request = |sys: Sys<'_>| payload(&trigger, &message, None, sys);
+            let firing = Firing { reason, trace: None, keeps_id: true, request: &request };
             // Its outcome stands in the log; there is nobody here to tell.
-            drop(invoker.invoke(invocation).await);
+            drop(invoker.invoke(&function, firing).await);
         });
         empty(StatusCode::ACCEPTED)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -14,18 +15,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::admin::Admin;
 use super::config::{HostConfig, Leftovers};
-use super::definitions::{
-    FunctionDefinition, HostJson, ServiceBusTrigger, TimerTrigger, Trigger, read_functions, setting,
-};
+use super::definitions::{HostJson, read_functions, setting};
 use super::error::HostError;
-use super::http::{FrontEnd, HttpFunction};
-use super::invoke::{InvocationError, Invoker, client};
+use super::exchange::client;
+use super::function::{Function, Functions};
+use super::http::FrontEnd;
+use super::invoke::{InvocationError, Invoker};
 use super::keys::Keys;
 use super::log::{HOST, HostLog, LogLevel};
 use super::open::OpenInvocations;
 use super::process::{self, Command, Launch, State};
 use super::recorder::{Exchange, Recorder};
-use super::service_bus::{Connection, Listener};
+use super::service_bus::Listener;
 use super::timer::Timers;
 
 /// How long the end of a killed process is waited for, and the end of tasks that have nothing left to do.
@@ -36,6 +37,7 @@ pub struct FunctionsHost {
     address: SocketAddr,
     keys: Arc<Keys>,
     invoker: Arc<Invoker>,
+    functions: Vec<Arc<Function>>,
     timers: Timers,
     drain: Duration,
     /// No new calls from here on.
@@ -57,19 +59,12 @@ impl FunctionsHost {
         let HostConfig { name, root, settings, address, tls, core_tools, drain, timers: statuses } = config;
         let log = HostLog::new(&name);
         let host_json = HostJson::read(&root, &settings)?;
-        let (mut functions, mut faults) = read_functions(&root, &settings)?;
-        let mut connections = BTreeMap::new();
-        functions.retain(|function| {
-            let Trigger::ServiceBus(trigger) = &function.trigger else { return true };
-            match Connection::of_settings(&function.name, &trigger.connection, &settings) {
-                Ok(connection) => connections.insert(function.name.clone(), connection).is_none(),
-                Err(fault) => {
-                    faults.push(fault);
-                    false
-                }
-            }
-        });
-        if functions.is_empty() {
+        let (definitions, mut faults) = read_functions(&root, &settings)?;
+        let (functions, unconnected) =
+            Functions::new(definitions, &settings, tls.as_ref(), host_json.forwards_http);
+        faults.extend(unconnected);
+        let all = functions.all();
+        if all.is_empty() {
             return Err(HostError::NoFunctions { root, faults });
         }
         for fault in faults {
@@ -82,8 +77,8 @@ impl FunctionsHost {
                 "FUNCTIONS_WORKER_RUNTIME is not custom: Azure would warn of it too",
             );
         }
-        let keys = Keys::generate(functions.iter().map(|function| function.name.as_str()))
-            .ok_or(HostError::NoKeys)?;
+        let keys =
+            Keys::generate(all.iter().map(|function| function.name.as_str())).ok_or(HostError::NoKeys)?;
         let keys = Arc::new(keys);
         let listener = TcpListener::bind(address).await.map_err(|source| HostError::NoPort { source })?;
         let address = listener.local_addr().map_err(|source| HostError::NoPort { source })?;
@@ -112,28 +107,28 @@ impl FunctionsHost {
             initialization_timeout: host_json.initialization_timeout,
             core_tools,
             traces,
+            forwards_http: host_json.forwards_http,
             client: client(),
         });
         let draining = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let Triggers { http, timers, service_bus } = Triggers::sort(functions);
+        let Functions { http, timers, service_bus, .. } = functions;
         let timers = Timers::start(&name, timers, &statuses, &invoker, &draining, &mut tasks);
-        for (function, trigger) in &service_bus {
-            let Some(connection) = connections.remove(function) else { continue };
+        let mut by_name = BTreeMap::new();
+        for (service_bus, connection) in service_bus {
+            by_name.insert(service_bus.function.name.clone(), service_bus.clone());
             let listener = Listener {
-                function: function.as_str().into(),
-                trigger: Arc::new(trigger.clone()),
+                service_bus,
                 options: host_json.service_bus,
                 invoker: invoker.clone(),
                 draining: draining.clone(),
             };
             tasks.spawn(listener.run(connection, tls.clone()));
         }
-        let admin =
-            Admin { app: name, timers: timers.clone(), service_bus: service_bus.into_iter().collect() };
+        let admin = Admin { app: name, timers: timers.clone(), service_bus: by_name };
         let front_end = FrontEnd::new(http, &host_json.route_prefix, keys.clone(), invoker.clone(), admin);
         tasks.spawn(front_end.serve(listener, draining.clone()));
-        Ok(Self { address, keys, invoker, timers, drain, draining, stop: guard, tasks })
+        Ok(Self { address, keys, invoker, functions: all, timers, drain, draining, stop: guard, tasks })
     }
 
     /// Where HTTP functions are called, such as `http://127.0.0.1:7071`.
@@ -206,7 +201,7 @@ impl FunctionsHost {
     /// Stops: the socket closes, triggers stop, calls in flight may finish for [`HostConfig::drain`], then the handler
     /// is killed without a signal that it could see. Says what was left.
     pub async fn stop(self) -> Leftovers {
-        let Self { invoker, drain, draining, stop, mut tasks, .. } = self;
+        let Self { invoker, functions, drain, draining, stop, mut tasks, .. } = self;
         draining.cancel();
         let invocations = invoker.open.drained(drain).await;
         stop.disarm().cancel();
@@ -218,6 +213,10 @@ impl FunctionsHost {
         let ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(PATIENCE, ended).await.is_err() {
             tasks.abort_all();
+        }
+        let closed = join_all(functions.iter().map(|function| function.close(&invoker.log)));
+        if timeout(PATIENCE, closed).await.is_err() {
+            invoker.log.write(LogLevel::Warning, HOST, "Some outputs could not be closed in time");
         }
         Leftovers { processes: left_alive.into_iter().collect(), invocations }
     }
@@ -240,29 +239,5 @@ impl fmt::Debug for FunctionsHost {
             .field("pid", &self.pid())
             .field("restarts", &self.restarts())
             .finish_non_exhaustive()
-    }
-}
-
-/// The functions by trigger.
-#[derive(Default)]
-struct Triggers {
-    http: Vec<HttpFunction>,
-    timers: Vec<(String, TimerTrigger)>,
-    service_bus: Vec<(String, ServiceBusTrigger)>,
-}
-
-impl Triggers {
-    /// A disabled function keeps its route only, which then is 404 for all but the master key.
-    fn sort(functions: Vec<FunctionDefinition>) -> Self {
-        let mut sorted = Self::default();
-        for FunctionDefinition { name, disabled, trigger } in functions {
-            match trigger {
-                Trigger::Http(trigger) => sorted.http.push(HttpFunction { name, disabled, trigger }),
-                Trigger::Timer(_) | Trigger::ServiceBus(_) if disabled => {}
-                Trigger::Timer(trigger) => sorted.timers.push((name, trigger)),
-                Trigger::ServiceBus(trigger) => sorted.service_bus.push((name, trigger)),
-            }
-        }
-        sorted
     }
 }

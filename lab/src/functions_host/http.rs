@@ -11,22 +11,22 @@ use axum::http::header::{CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request::Parts};
 use axum::serve::ListenerExt;
 use bytes::Bytes;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
-use uuid::Uuid;
 
 use super::admin::Admin;
 use super::definitions::{HttpTrigger, RouteValues};
+use super::forward::ForwardedRequest;
+use super::function::Function;
 use super::headers::in_host_order;
-use super::invoke::{Invocation, Invoker};
+use super::invoke::{Firing, Invoker, Payload};
 use super::keys::{KeyIdentity, KeyLevel, Keys};
 use super::log::{HOST as HOST_CATEGORY, LogLevel};
 use super::payload::Sys;
-use super::payload::http::{HttpRequest, encode_http};
+use super::payload::http::{HttpRequest, comma_joined, encode_http};
 use super::process;
-use super::reply::{HttpReply, http_output};
+use super::reply::HttpReply;
 use super::trace::TraceContext;
 
 /// Larger bodies are refused with 413, as by the host.
@@ -35,8 +35,10 @@ const MAX_BODY_BYTES: usize = 100 * 1024 * 1024;
 
 /// An HTTP function.
 pub(super) struct HttpFunction {
-    pub(super) name: String,
+    pub(super) function: Arc<Function>,
     pub(super) disabled: bool,
+    /// Its requests go to the handler as they came.
+    pub(super) forwards: bool,
     pub(super) trigger: HttpTrigger,
 }
 
@@ -115,7 +117,7 @@ async fn answer(State(front_end): State<Arc<FrontEnd>>, request: Request<Body>) 
         return empty(StatusCode::SERVICE_UNAVAILABLE);
     }
     let Some((function, params)) = front_end.route(&head) else { return empty(StatusCode::NOT_FOUND) };
-    let identity = front_end.caller(&head, Some(&function.name));
+    let identity = front_end.caller(&head, Some(&function.function.name));
     let level = identity.as_ref().map(|identity| identity.level);
     if function.disabled && level != Some(KeyLevel::Admin) {
         return empty(StatusCode::NOT_FOUND);
@@ -128,7 +130,11 @@ async fn answer(State(front_end): State<Arc<FrontEnd>>, request: Request<Body>) 
         Err(refusal) => return refusal,
     };
     let trace = trace_of(&head.headers);
-    let request = model(&head, params, identity, body);
+    let request = if function.forwards {
+        Sent::Forwarded(Arc::new(forwarded(head, body)))
+    } else {
+        Sent::Modelled(model(&head, params, identity, body))
+    };
     let function = function.clone();
     // A task of its own: the handler is not told when its client goes away.
     let invocation =
@@ -136,28 +142,47 @@ async fn answer(State(front_end): State<Arc<FrontEnd>>, request: Request<Body>) 
     invocation.await.unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
+/// The client's request as the function is to have it.
+enum Sent {
+    Modelled(HttpRequest),
+    Forwarded(Arc<ForwardedRequest>),
+}
+
 /// Invokes the function; any failure is a 500 without a body.
 async fn invoke(
     invoker: &Invoker,
-    function: &HttpFunction,
-    request: &HttpRequest,
+    http: &HttpFunction,
+    request: &Sent,
     trace: Option<TraceContext>,
 ) -> Response<Body> {
-    let HttpFunction { name, trigger, .. } = function;
-    let sys = Sys { method_name: name, utc_now: OffsetDateTime::now_utc(), rand_guid: Uuid::new_v4() };
-    let request = encode_http(&trigger.binding, request, sys);
+    let HttpFunction { function, trigger, .. } = http;
+    let payload = |sys: Sys<'_>| {
+        Ok(match request {
+            Sent::Modelled(request) => Payload::Envelope(encode_http(&trigger.binding, request, sys)),
+            Sent::Forwarded(request) => Payload::Forwarded(request.clone()),
+        })
+    };
     let reason = "This function was programmatically called via the host APIs.";
-    let invocation = Invocation { function: name, id: Uuid::new_v4(), reason, request, trace };
-    let Ok(envelope) = invoker.invoke(invocation).await else {
+    let firing = Firing { reason, trace, keeps_id: false, request: &payload };
+    let Ok(reply) = invoker.invoke(function, firing).await else {
         return empty(StatusCode::INTERNAL_SERVER_ERROR);
     };
-    let response = http_output(envelope, &trigger.output).map_err(|fault| fault.to_string());
-    match response.and_then(|reply| response_of(reply).map_err(|error| error.to_string())) {
+    match reply.map_or_else(|| Ok(empty(StatusCode::NO_CONTENT)), response_of) {
         Ok(response) => response,
         Err(fault) => {
-            invoker.log.write(LogLevel::Error, &format!("Function.{name}"), fault);
+            invoker.log.write(LogLevel::Error, &function.category(), fault.to_string());
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
+    }
+}
+
+fn forwarded(head: Parts, body: Option<Bytes>) -> ForwardedRequest {
+    ForwardedRequest {
+        path: head.uri.path().to_owned(),
+        query: comma_joined(&query(&head)),
+        method: head.method,
+        headers: head.headers,
+        body: body.unwrap_or_default(),
     }
 }
 

@@ -1,36 +1,29 @@
-//! One invocation: waits for the handler, posts the payload, judges the reply, keeps the time limit.
-//!
-//! `POST /{FunctionName}` with the host's headers in the host's order. Names are written in title case, so two of them
-//! differ from the real host's in case only (`Hostversion`, `Invocationid`).
+//! One invocation: waits for the handler, has the request sent, binds the outputs, keeps the time limit; and another
+//! attempt after a failure, where the function has a retry policy.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
-use axum::http::{Method, Request, StatusCode};
+use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::time::{Instant, timeout};
-use url::Url;
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::VERSION;
+use super::exchange::Seen;
+use super::forward::ForwardedRequest;
+use super::function::Function;
 use super::log::{HostLog, LogLevel};
 use super::open::OpenInvocations;
+use super::payload::{RetryContext, Sys};
 use super::process::{Command, Process, READINESS_FACTOR, Running, State};
 use super::recorder::{Exchange, Recorder};
-use super::reply::{Envelope, Reply, ReplyFault, parse};
+use super::reply::{HttpReply, ReplyFault};
 use super::trace::TraceContext;
 
 /// The client of a function that ran into its time-out gets its answer this much later.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(2);
-/// As many as .NET's HttpClient follows.
-const MAX_REDIRECTS: usize = 50;
-/// Larger replies fail the invocation.
-const MAX_REPLY_BYTES: usize = 100 * 1024 * 1024;
 
 /// Why an invocation failed. The texts say nothing of payloads.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -54,6 +47,17 @@ pub enum InvocationError {
     /// The reply breaks a rule.
     #[error(transparent)]
     Reply(#[from] ReplyFault),
+    /// An output could not be sent to its queue.
+    #[error("the output binding {binding} failed: {reason}")]
+    Output {
+        /// The binding's name.
+        binding: String,
+        /// What the queue or the way to it said.
+        reason: String,
+    },
+    /// A request with a chunked body, to a function whose requests are forwarded.
+    #[error("a chunked body cannot be forwarded: send it with Content-Length")]
+    Chunked,
     /// A Service Bus message whose body is not UTF-8, for a binding without `dataType: binary`.
     #[error("the message's body is not text; give the binding dataType binary")]
     NotText,
@@ -74,74 +78,114 @@ pub(super) struct Invoker {
     pub(super) core_tools: bool,
     /// Application Insights is configured.
     pub(super) traces: bool,
+    /// `enableForwardingHttpRequest`: with it no redirect is followed, whatever the function.
+    pub(super) forwards_http: bool,
     pub(super) client: Client<HttpConnector, Body>,
 }
 
-/// What is to be sent.
-pub(super) struct Invocation<'a> {
-    pub(super) function: &'a str,
-    pub(super) id: Uuid,
+/// What a trigger wants.
+pub(super) struct Firing<'a> {
     /// For the log, such as `Timer fired`.
     pub(super) reason: &'a str,
-    pub(super) request: Bytes,
     /// The caller's trace.
     pub(super) trace: Option<TraceContext>,
+    /// All attempts have the same id: so for every trigger but HTTP.
+    pub(super) keeps_id: bool,
+    /// Makes an attempt's request.
+    pub(super) request: &'a (dyn Fn(Sys<'_>) -> Result<Payload, InvocationError> + Send + Sync),
 }
 
-/// The last reply, whatever came of it.
-#[derive(Default)]
-struct Seen {
-    status: Option<u16>,
-    reply: Bytes,
+/// What is sent to the handler.
+#[derive(Clone)]
+pub(super) enum Payload {
+    /// The object of `Data` and `Metadata`.
+    Envelope(Bytes),
+    /// The client's own request.
+    Forwarded(Arc<ForwardedRequest>),
 }
 
-/// The client that all invocations share: connections to the handler are kept.
-pub(super) fn client() -> Client<HttpConnector, Body> {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new()).http1_title_case_headers(true).build(connector)
+/// One attempt.
+pub(super) struct Attempt<'a> {
+    pub(super) function: &'a str,
+    pub(super) id: Uuid,
+    pub(super) trace: Option<&'a TraceContext>,
 }
 
 impl Invoker {
-    /// Runs an invocation to its end, whoever waits for it.
-    pub(super) async fn invoke(&self, invocation: Invocation<'_>) -> Result<Envelope, InvocationError> {
-        let Invocation { function, id, reason, .. } = invocation;
-        let _open = self.open.enter(id, function);
-        let category = format!("Function.{function}");
-        let write = |level, text: String| self.log.write(level, &category, text);
-        write(
-            LogLevel::Information,
-            format!("Executing 'Functions.{function}' (Reason='{reason}', Id={id})"),
-        );
+    /// Runs a function to its end, whoever waits for it: all attempts that its retry policy gives it. The reply is there
+    /// if the function has an output for it.
+    pub(super) async fn invoke(
+        &self,
+        function: &Function,
+        firing: Firing<'_>,
+    ) -> Result<Option<HttpReply>, InvocationError> {
+        let mut id = Uuid::new_v4();
+        let Some(policy) = &function.retry else { return self.attempt(function, &firing, id, None).await };
+        let mut context =
+            RetryContext { retry_count: 0, max_retry_count: policy.max_retry_count, failure: None };
+        loop {
+            let error = match self.attempt(function, &firing, id, Some(&context)).await {
+                Err(error) if !matches!(error, InvocationError::HostStopped) => error,
+                outcome => return outcome,
+            };
+            let Some(pause) = policy.pause(context.retry_count) else { return Err(error) };
+            // Cancel safe: both only wait.
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.process.host_stopped() => return Err(error),
+            }
+            context.retry_count += 1;
+            context.failure = Some(error.to_string());
+            if !firing.keeps_id {
+                id = Uuid::new_v4();
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        function: &Function,
+        firing: &Firing<'_>,
+        id: Uuid,
+        retry: Option<&RetryContext>,
+    ) -> Result<Option<HttpReply>, InvocationError> {
+        let name = function.name.as_str();
+        let _open = self.open.enter(id, name);
+        let write = |level, text: String| self.log.write(level, &function.category(), text);
+        let reason = firing.reason;
+        write(LogLevel::Information, format!("Executing 'Functions.{name}' (Reason='{reason}', Id={id})"));
         let started = Instant::now();
         let mut seen = Seen::default();
-        // Cancel safe: a request is dropped only when the process that would answer it is gone.
-        let outcome = tokio::select! {
-            outcome = self.run(&invocation, &mut seen) => outcome,
-            () = self.process.host_stopped() => Err(InvocationError::HostStopped),
+        let attempt = Attempt { function: name, id, trace: firing.trace.as_ref() };
+        let payload = (firing.request)(Sys::now(name, retry));
+        let outcome = match &payload {
+            // Cancel safe: a request is dropped only when the process that would answer it is gone.
+            Ok(payload) => tokio::select! {
+                outcome = self.run(function, &attempt, payload, &mut seen) => outcome,
+                () = self.process.host_stopped() => Err(InvocationError::HostStopped),
+            },
+            Err(error) => Err(error.clone()),
         };
         let took = started.elapsed().as_millis();
         match &outcome {
-            Ok(envelope) => {
-                for line in &envelope.logs {
-                    self.log.write(LogLevel::Information, &format!("{category}.User"), line.clone());
-                }
-                write(
-                    LogLevel::Information,
-                    format!("Executed 'Functions.{function}' (Succeeded, Id={id}, Duration={took}ms)"),
-                );
-            }
-            Err(error) => {
-                write(
-                    LogLevel::Error,
-                    format!("Executed 'Functions.{function}' (Failed, Id={id}, Duration={took}ms): {error}"),
-                );
-            }
+            Ok(_) => write(
+                LogLevel::Information,
+                format!("Executed 'Functions.{name}' (Succeeded, Id={id}, Duration={took}ms)"),
+            ),
+            Err(error) => write(
+                LogLevel::Error,
+                format!("Executed 'Functions.{name}' (Failed, Id={id}, Duration={took}ms): {error}"),
+            ),
         }
+        let request = match payload {
+            Ok(Payload::Envelope(request)) => request,
+            Ok(Payload::Forwarded(request)) => request.body.clone(),
+            Err(_) => Bytes::new(),
+        };
         self.recorder.push(Exchange {
-            function: function.to_owned(),
+            function: name.to_owned(),
             invocation_id: id,
-            request: invocation.request,
+            request,
             status: seen.status,
             reply: seen.reply,
             failure: outcome.as_ref().err().map(ToString::to_string),
@@ -149,11 +193,31 @@ impl Invoker {
         outcome
     }
 
-    async fn run(&self, invocation: &Invocation<'_>, seen: &mut Seen) -> Result<Envelope, InvocationError> {
+    async fn run(
+        &self,
+        function: &Function,
+        attempt: &Attempt<'_>,
+        payload: &Payload,
+        seen: &mut Seen,
+    ) -> Result<Option<HttpReply>, InvocationError> {
         let running = self.ready().await?;
-        let exchange = self.exchange(running.port, invocation, seen);
-        let Some(limit) = self.function_timeout else { return exchange.await };
-        match timeout(limit + TIMEOUT_GRACE, exchange).await {
+        let work = async {
+            match payload {
+                Payload::Forwarded(request) => {
+                    self.forward(running.port, attempt, request, seen).await.map(Some)
+                }
+                Payload::Envelope(request) => {
+                    let envelope = self.exchange(running.port, attempt, request, seen).await?;
+                    for line in &envelope.logs {
+                        let category = format!("{}.User", function.category());
+                        self.log.write(LogLevel::Information, &category, line.clone());
+                    }
+                    function.outputs.bind(&envelope, attempt.id).await
+                }
+            }
+        };
+        let Some(limit) = self.function_timeout else { return work.await };
+        match timeout(limit + TIMEOUT_GRACE, work).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.command(Command::Recycle { generation: running.generation }).await;
@@ -185,94 +249,4 @@ impl Invoker {
             );
         }
     }
-
-    /// Posts, follows redirects, and reads the envelope. Never ends on an empty reply.
-    async fn exchange(
-        &self,
-        port: u16,
-        invocation: &Invocation<'_>,
-        seen: &mut Seen,
-    ) -> Result<Envelope, InvocationError> {
-        let no_reply = |error: &dyn std::error::Error| InvocationError::NoReply(chain(error));
-        let mut url = Url::parse(&format!("http://127.0.0.1:{port}/{}", invocation.function))
-            .map_err(|error| no_reply(&error))?;
-        let mut method = Method::POST;
-        for _ in 0..=MAX_REDIRECTS {
-            let request = self.request(&url, &method, invocation).map_err(|error| no_reply(&error))?;
-            let response = self.client.request(request).await.map_err(|error| no_reply(&error))?;
-            let (head, body) = response.into_parts();
-            seen.status = Some(head.status.as_u16());
-            seen.reply =
-                to_bytes(Body::new(body), MAX_REPLY_BYTES).await.map_err(|error| no_reply(&error))?;
-            let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-            if head.status.is_redirection()
-                && let Some(target) = header(LOCATION).and_then(|location| url.join(location).ok())
-            {
-                url = target;
-                if !matches!(head.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
-                    method = Method::GET;
-                }
-                continue;
-            }
-            if !head.status.is_success() {
-                return Err(InvocationError::Status(head.status.as_u16()));
-            }
-            return match parse(header(CONTENT_TYPE), &seen.reply)? {
-                Reply::Envelope(envelope) => Ok(envelope),
-                Reply::Nothing => {
-                    let text = "The reply is empty or null: the invocation hangs until functionTimeout, answer {} instead";
-                    self.log.write(LogLevel::Error, &format!("Function.{}", invocation.function), text);
-                    std::future::pending().await
-                }
-            };
-        }
-        Err(InvocationError::Status(seen.status.unwrap_or_default()))
-    }
-
-    fn request(
-        &self,
-        url: &Url,
-        method: &Method,
-        invocation: &Invocation<'_>,
-    ) -> Result<Request<Body>, axum::http::Error> {
-        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-        let mut request = Request::builder()
-            .method(method)
-            .uri(url.as_str())
-            .header(HOST, authority)
-            .header("x-azure-functions-hostversion", VERSION)
-            .header("x-azure-functions-invocationid", invocation.id.to_string())
-            .header(USER_AGENT, format!("Azure-Functions-Host/{VERSION}"));
-        if self.traces {
-            let trace = invocation.trace.clone().unwrap_or_else(TraceContext::start);
-            request = request.header("traceparent", trace.traceparent());
-            if let Some(state) = trace.state {
-                request = request.header("tracestate", state);
-            }
-        }
-        if method == Method::GET {
-            return request.body(Body::empty());
-        }
-        let payload = invocation.request.clone();
-        let body = if self.core_tools {
-            request = request.header(CONTENT_LENGTH, payload.len());
-            Body::from(payload)
-        } else {
-            request = request.header(TRANSFER_ENCODING, "chunked");
-            Body::from_stream(stream::iter([Ok::<_, std::convert::Infallible>(payload)]))
-        };
-        request.header(CONTENT_TYPE, "application/json; charset=utf-8").body(body)
-    }
-}
-
-/// An error with its causes, since the HTTP client's own text says nothing of them.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::definitions::TimerTrigger;
-use super::invoke::{Invocation, InvocationError, Invoker};
+use super::function::Function;
+use super::invoke::{Firing, InvocationError, Invoker, Payload};
 use super::log::LogLevel;
 use super::payload::Sys;
 use super::payload::timer::{ScheduleStatus, TimerFired, encode_timer};
@@ -53,7 +53,7 @@ impl Timers {
     /// Starts a task for each timer in `tasks`; they end when `draining` is cancelled, after the run in flight.
     pub(super) fn start(
         app: &str,
-        timers: Vec<(String, TimerTrigger)>,
+        timers: Vec<(Arc<Function>, TimerTrigger)>,
         statuses: &TimerStatuses,
         invoker: &Arc<Invoker>,
         draining: &CancellationToken,
@@ -62,9 +62,9 @@ impl Timers {
         let mut senders = BTreeMap::new();
         for (function, trigger) in timers {
             let (sender, manual) = mpsc::channel(16);
-            senders.insert(function.clone(), sender);
+            senders.insert(function.name.clone(), sender);
             let timer = Timer {
-                key: format!("{app}/{function}"),
+                key: format!("{app}/{}", function.name),
                 function,
                 trigger,
                 statuses: statuses.clone(),
@@ -96,7 +96,7 @@ impl Timers {
 /// One timer's task.
 struct Timer {
     key: String,
-    function: String,
+    function: Arc<Function>,
     trigger: TimerTrigger,
     statuses: TimerStatuses,
     invoker: Arc<Invoker>,
@@ -189,20 +189,14 @@ impl Timer {
             is_past_due: occasion == Occasion::PastDue,
             input,
         };
-        let sys = Sys { method_name: &self.function, utc_now: now, rand_guid: Uuid::new_v4() };
-        let invocation = Invocation {
-            function: &self.function,
-            id: Uuid::new_v4(),
-            reason: "Timer fired",
-            request: encode_timer(&self.trigger.binding, fired, sys),
-            trace: None,
-        };
-        let outcome = self.invoker.invoke(invocation).await.map(drop);
+        let request = |sys: Sys<'_>| Ok(Payload::Envelope(encode_timer(&self.trigger.binding, fired, sys)));
+        let firing = Firing { reason: "Timer fired", trace: None, keeps_id: true, request: &request };
+        let outcome = self.invoker.invoke(&self.function, firing).await.map(drop);
         // A tick that came a little early must not be due again.
         let last = if occasion == Occasion::Scheduled { now.max(status.next) } else { now };
         let Some(next) = self.trigger.schedule.next_after(last) else {
             let text = "The schedule has no further occurrence";
-            self.invoker.log.write(LogLevel::Warning, &format!("Function.{}", self.function), text);
+            self.invoker.log.write(LogLevel::Warning, &self.function.category(), text);
             return (
                 ScheduleStatus { last: Some(last), next: now + Duration::from_secs(3600 * 24 * 365) },
                 outcome,

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::function_json::{
-    AuthLevel, File, HttpOutput, HttpTrigger, ServiceBusTrigger, TimerTrigger, Trigger,
-};
+use super::function_json::File;
 use super::settings::resolve;
-use super::{DefinitionError, RouteTemplate, Schedule};
+use super::{
+    AuthLevel, Cardinality, DefinitionError, HttpTrigger, OutputName, RouteTemplate, Schedule,
+    ServiceBusOutput, ServiceBusTrigger, TimerTrigger, Trigger,
+};
 use crate::functions_host::payload::service_bus::DataType;
 
 /// A binding while it is being read: what is read is taken out, so what is left at the end is unknown.
@@ -25,7 +26,7 @@ impl<'a> Binding<'a> {
         let mut binding = Self { file, path, kind: String::new(), name: String::new(), keys };
         binding.kind = binding.required("type")?;
         binding.name = binding.required("name")?;
-        let is_output = binding.kind.eq_ignore_ascii_case("http");
+        let is_output = ["http", "serviceBus"].iter().any(|kind| binding.kind.eq_ignore_ascii_case(kind));
         if !(is_binding_name(&binding.name) || is_output && binding.name == "$return") {
             return Err(binding.rule("name", "must match ^[a-zA-Z][a-zA-Z0-9]{0,127}$"));
         }
@@ -65,12 +66,12 @@ impl<'a> Binding<'a> {
             return Err(DefinitionError::LeadingSlash { file: self.file.name.clone() });
         }
         let route = RouteTemplate::parse(&route).map_err(|fault| self.rule("route", fault))?;
-        let output = HttpOutput::Return;
+        let output = OutputName::Return;
         Ok(Trigger::Http(HttpTrigger { binding: self.name.clone(), auth_level, methods, route, output }))
     }
 
-    pub(super) fn http_output(&self) -> HttpOutput {
-        if self.name == "$return" { HttpOutput::Return } else { HttpOutput::Named(self.name.clone()) }
+    pub(super) fn output_name(&self) -> OutputName {
+        if self.name == "$return" { OutputName::Return } else { OutputName::Named(self.name.clone()) }
     }
 
     pub(super) fn timer(&mut self) -> Result<Trigger, DefinitionError> {
@@ -85,18 +86,17 @@ impl<'a> Binding<'a> {
     }
 
     pub(super) fn service_bus(&mut self) -> Result<Trigger, DefinitionError> {
-        let queue = self.required("queueName")?;
-        let queue = self.resolved("queueName", &queue)?;
-        if queue.is_empty() {
-            return Err(self.rule("queueName", "must name a queue"));
-        }
-        let data_type = match self.text("dataType")?.map(|data_type| data_type.to_lowercase()).as_deref() {
-            None | Some("string") => DataType::String,
-            Some("binary") => DataType::Binary,
-            Some(_) => return Err(self.rule("dataType", "must be string or binary")),
-        };
-        if self.text("cardinality")?.is_some_and(|cardinality| !cardinality.eq_ignore_ascii_case("one")) {
-            return Err(self.rule("cardinality", "must be `one`: batches are not supported here"));
+        let queue = self.queue()?;
+        let data_type = self.data_type()?;
+        let cardinality =
+            match self.text("cardinality")?.map(|cardinality| cardinality.to_lowercase()).as_deref() {
+                None | Some("one") => Cardinality::One,
+                Some("many") => Cardinality::Many,
+                Some(_) => return Err(self.rule("cardinality", "must be one or many")),
+            };
+        if cardinality == Cardinality::Many && data_type.is_none() {
+            let rule = "is missing, and without it a batch fails unless all its bodies are JSON: give string or binary";
+            return Err(self.rule("dataType", rule));
         }
         if self.boolean("isSessionsEnabled")? == Some(true) {
             return Err(self.rule("isSessionsEnabled", "must be false: sessions are not supported here"));
@@ -104,13 +104,40 @@ impl<'a> Binding<'a> {
         Ok(Trigger::ServiceBus(ServiceBusTrigger {
             binding: self.name.clone(),
             queue,
-            connection: self
-                .text("connection")?
-                .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| "AzureWebJobsServiceBus".to_owned()),
-            data_type,
+            connection: self.connection()?,
+            data_type: data_type.unwrap_or(DataType::String),
+            cardinality,
             auto_complete_messages: self.boolean("autoCompleteMessages")?,
         }))
+    }
+
+    pub(super) fn service_bus_output(&mut self) -> Result<ServiceBusOutput, DefinitionError> {
+        Ok(ServiceBusOutput {
+            name: self.output_name(),
+            queue: self.queue()?,
+            connection: self.connection()?,
+            is_binary: self.data_type()? == Some(DataType::Binary),
+        })
+    }
+
+    fn queue(&mut self) -> Result<String, DefinitionError> {
+        let queue = self.required("queueName")?;
+        let queue = self.resolved("queueName", &queue)?;
+        if queue.is_empty() { Err(self.rule("queueName", "must name a queue")) } else { Ok(queue) }
+    }
+
+    fn connection(&mut self) -> Result<String, DefinitionError> {
+        let named = self.text("connection")?.filter(|name| !name.is_empty());
+        Ok(named.unwrap_or_else(|| "AzureWebJobsServiceBus".to_owned()))
+    }
+
+    fn data_type(&mut self) -> Result<Option<DataType>, DefinitionError> {
+        match self.text("dataType")?.map(|data_type| data_type.to_lowercase()).as_deref() {
+            None => Ok(None),
+            Some("string") => Ok(Some(DataType::String)),
+            Some("binary") => Ok(Some(DataType::Binary)),
+            Some(_) => Err(self.rule("dataType", "must be string or binary")),
+        }
     }
 
     /// # Errors

@@ -9,77 +9,7 @@ use serde_json::{Map, Value};
 
 use super::binding::Binding;
 use super::settings::{Settings, setting};
-use super::{DefinitionError, RouteTemplate, Schedule};
-use crate::functions_host::payload::service_bus::DataType;
-
-/// A function that can be invoked.
-#[derive(Clone, Debug)]
-pub(crate) struct FunctionDefinition {
-    /// The folder's name, with its case.
-    pub(crate) name: String,
-    /// `AzureWebJobs.NAME.Disabled` is true.
-    pub(crate) disabled: bool,
-    pub(crate) trigger: Trigger,
-}
-
-/// A function's one trigger.
-#[derive(Clone, Debug)]
-pub(crate) enum Trigger {
-    Http(HttpTrigger),
-    Timer(TimerTrigger),
-    ServiceBus(ServiceBusTrigger),
-}
-
-/// `httpTrigger` with its `http` output.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpTrigger {
-    pub(crate) binding: String,
-    pub(crate) auth_level: AuthLevel,
-    /// In upper case; empty is every method.
-    pub(crate) methods: Vec<String>,
-    pub(crate) route: RouteTemplate,
-    pub(crate) output: HttpOutput,
-}
-
-/// Who may call an HTTP function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum AuthLevel {
-    Anonymous,
-    /// A function, host or master key.
-    Function,
-    /// The master key.
-    Admin,
-}
-
-/// Where the handler puts the HTTP reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HttpOutput {
-    /// `Outputs.{name}`.
-    Named(String),
-    /// `ReturnValue`.
-    Return,
-}
-
-/// `timerTrigger`.
-#[derive(Clone, Debug)]
-pub(crate) struct TimerTrigger {
-    pub(crate) binding: String,
-    pub(crate) schedule: Schedule,
-    pub(crate) run_on_startup: bool,
-    pub(crate) use_monitor: bool,
-}
-
-/// `serviceBusTrigger` on a queue, one message an invocation.
-#[derive(Clone, Debug)]
-pub(crate) struct ServiceBusTrigger {
-    pub(crate) binding: String,
-    pub(crate) queue: String,
-    /// Name of the setting, or prefix of the settings, that hold the connection.
-    pub(crate) connection: String,
-    pub(crate) data_type: DataType,
-    /// Overrides `host.json`.
-    pub(crate) auto_complete_messages: Option<bool>,
-}
+use super::{DefinitionError, FunctionDefinition, RetryPolicy, Trigger};
 
 /// The functions below `root` in alphabetical order, each with its name, and the faults of those that have one.
 ///
@@ -165,11 +95,16 @@ impl File<'_> {
         };
         // `disabled` is one that the host ignores too: only the app setting disables.
         const INERT: [&str; 4] = ["$schema", "disabled", "entryPoint", "scriptFile"];
+        let retry = match json.shift_remove("retry") {
+            None | Some(Value::Null) => None,
+            Some(policy) => Some(RetryPolicy::read(&policy).map_err(|(key, rule)| self.rule(&key, rule))?),
+        };
         if let Some(unknown) = json.keys().find(|key| !INERT.contains(&key.as_str())) {
             return Err(DefinitionError::unknown(&self.name, unknown));
         }
         let mut triggers = Vec::new();
-        let mut output = None;
+        let mut http_output = None;
+        let mut outputs = Vec::new();
         let mut names: Vec<String> = Vec::new();
         for (index, binding) in bindings.into_iter().enumerate() {
             let mut binding = Binding::new(self, index, binding)?;
@@ -181,7 +116,8 @@ impl File<'_> {
                 "httptrigger" => triggers.push(binding.http(name)?),
                 "timertrigger" => triggers.push(binding.timer()?),
                 "servicebustrigger" => triggers.push(binding.service_bus()?),
-                "http" => output = Some(binding.http_output()),
+                "http" => http_output = Some(binding.output_name()),
+                "servicebus" => outputs.push(binding.service_bus_output()?),
                 _ => {
                     return Err(
                         binding.rule("type", format!("is `{}`, which this host does not have", binding.kind))
@@ -192,7 +128,7 @@ impl File<'_> {
         }
         let [mut trigger]: [Trigger; 1] =
             triggers.try_into().map_err(|_| self.rule("bindings", "must hold exactly one trigger"))?;
-        match (&mut trigger, output) {
+        match (&mut trigger, http_output) {
             (Trigger::Http(http), Some(output)) => http.output = output,
             (Trigger::Http(_), None) => {
                 return Err(self.rule("bindings", "must hold an `http` output for the reply"));
@@ -204,7 +140,7 @@ impl File<'_> {
         }
         let disabled = setting(self.settings, &format!("AzureWebJobs.{name}.Disabled"));
         let disabled = disabled.is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1");
-        Ok(FunctionDefinition { name: name.to_owned(), disabled, trigger })
+        Ok(FunctionDefinition { name: name.to_owned(), disabled, trigger, outputs, retry })
     }
 
     pub(super) fn rule(&self, key: &str, rule: impl Into<String>) -> DefinitionError {

@@ -39,6 +39,17 @@ fn queue(binding: Value) -> Value {
     json!({"bindings": [trigger]})
 }
 
+/// A queue function with an output to another queue.
+fn with_output(binding: Value) -> Value {
+    let mut output = json!({"type": "serviceBus", "direction": "out", "name": "$return", "queueName": "q2"});
+    for (key, value) in binding.as_object().unwrap() {
+        output[key] = value.clone();
+    }
+    let mut function = queue(json!({"cardinality": "many", "dataType": "string"}));
+    function["bindings"].as_array_mut().unwrap().push(output);
+    function
+}
+
 #[test]
 fn host_c39_a_fault_disables_its_function_alone_and_is_named() {
     let with = |mut file: Value, pointer: &str, value: Value| {
@@ -68,13 +79,21 @@ fn host_c39_a_fault_disables_its_function_alone_and_is_named() {
             with(http("a"), "/bindings/0/type", json!("blobTrigger")),
             "is `blobTrigger`, which this host does not have",
         ),
-        ("F", with(http("a"), "/retry", json!({})), "`retry` is unknown"),
+        ("F", with(http("a"), "/retry", json!({})), "`retry.maxRetryCount` must be"),
+        ("F", with(http("a"), "/retries", json!({})), "`retries` is unknown"),
         ("F", http("admin/x"), "must not begin with `admin`"),
         ("F", timer("%Bad%"), "is not NCRONTAB"),
-        ("F", queue(json!({"cardinality": "many"})), "`bindings[0].cardinality` must be `one`"),
+        ("F", queue(json!({"cardinality": "few"})), "`bindings[0].cardinality` must be one or many"),
         ("F", queue(json!({"topicName": "t"})), "`bindings[0].topicName` is unknown"),
         ("F", queue(json!({"autoComplete": true})), "`bindings[0].autoComplete` is unknown"),
         ("F", queue(json!({"dataType": "stream"})), "must be string or binary"),
+        ("F", queue(json!({"cardinality": "many"})), "`bindings[0].dataType` is missing"),
+        ("F", queue(json!({"name": "$return"})), "`bindings[0].name` must match"),
+        ("F", with_output(json!({"direction": "in"})), "`bindings[1].direction` must be `out`"),
+        ("F", with_output(json!({"queueName": null})), "`bindings[1].queueName` is missing"),
+        ("F", with_output(json!({"queueName": "%Nowhere%"})), "`bindings[1].queueName` refers to %Nowhere%"),
+        ("F", with_output(json!({"topicName": "t"})), "`bindings[1].topicName` is unknown"),
+        ("F", with_output(json!({"name": "MSG"})), "name of another binding"),
     ] {
         let (names, faults) = read(&[(name, file), ("Other", http("other"))]).unwrap();
         assert_eq!(names, ["Other"], "{expected}");
@@ -85,8 +104,9 @@ fn host_c39_a_fault_disables_its_function_alone_and_is_named() {
 
 #[test]
 fn host_c40_a_missing_setting_is_named() {
-    let (names, faults) = read(&[("A", timer("%Nowhere%")), ("B", queue(json!({})))]).unwrap();
-    assert_eq!(names, ["B"]);
+    let files = [("A", timer("%Nowhere%")), ("B", queue(json!({}))), ("C", with_output(json!({})))];
+    let (names, faults) = read(&files).unwrap();
+    assert_eq!(names, ["B", "C"]);
     assert_eq!(
         faults,
         ["A/function.json: `bindings[0].schedule` refers to %Nowhere%: add the app setting Nowhere"]

@@ -17,7 +17,7 @@ const FILE: &str = "host.json";
 const OVERRIDE: &str = "azurefunctionsjobhost__";
 
 /// Keys that this host obeys.
-const OBEYED: [&str; 14] = [
+const OBEYED: [&str; 15] = [
     "version",
     "functiontimeout",
     "customhandler:description:defaultexecutablepath",
@@ -30,6 +30,7 @@ const OBEYED: [&str; 14] = [
     "extensions:servicebus:autocompletemessages",
     "extensions:servicebus:maxautolockrenewalduration",
     "extensions:servicebus:maxconcurrentcalls",
+    "extensions:servicebus:maxmessagebatchsize",
     "extensions:servicebus:prefetchcount",
     "$schema",
 ];
@@ -63,6 +64,8 @@ pub(crate) struct HostJson {
     pub(crate) initialization_timeout: Duration,
     /// Without slashes at its ends; may be empty.
     pub(crate) route_prefix: String,
+    /// A function with nothing but an HTTP trigger and an HTTP output gets its requests as they came.
+    pub(crate) forwards_http: bool,
     pub(crate) service_bus: ServiceBusOptions,
 }
 
@@ -72,6 +75,7 @@ pub(crate) struct ServiceBusOptions {
     pub(crate) auto_complete_messages: bool,
     /// A function and host.
     pub(crate) max_concurrent_calls: usize,
+    pub(crate) max_message_batch_size: usize,
     /// Zero turns renewal off.
     pub(crate) max_auto_lock_renewal_duration: Duration,
 }
@@ -123,16 +127,12 @@ impl Configuration {
         if file["version"] != "2.0" {
             return Err(DefinitionError::rule(FILE, "version", "must be the string \"2.0\""));
         }
-        for key in ["customHandler:enableForwardingHttpRequest", "customHandler:enableProxyingHttpRequest"] {
-            if self.parsed(key, "must be false: this host sends invocations in the envelope only", boolean)?
-                == Some(true)
-            {
-                return Err(DefinitionError::rule(
-                    FILE,
-                    key,
-                    "must be false: this host sends invocations in the envelope only",
-                ));
-            }
+        const PROXYING: &str = "customHandler:enableProxyingHttpRequest";
+        let proxies = self.parsed(PROXYING, "must be true or false", boolean)?;
+        if proxies == Some(true) {
+            let rule =
+                "must be false: this host does not proxy requests; enableForwardingHttpRequest it knows";
+            return Err(DefinitionError::rule(FILE, PROXYING, rule));
         }
         let executable = self.text("customHandler:description:defaultExecutablePath").unwrap_or_default();
         if executable.is_empty() {
@@ -162,6 +162,9 @@ impl Configuration {
                 .unwrap_or("api")
                 .trim_matches('/')
                 .to_owned(),
+            forwards_http: self
+                .parsed("customHandler:enableForwardingHttpRequest", "must be true or false", boolean)?
+                .unwrap_or(false),
             service_bus: self.service_bus()?,
         })
     }
@@ -180,6 +183,9 @@ impl Configuration {
             max_concurrent_calls: self
                 .parsed("extensions:serviceBus:maxConcurrentCalls", "must be a number above 0", positive)?
                 .unwrap_or(16 * cores),
+            max_message_batch_size: self
+                .parsed("extensions:serviceBus:maxMessageBatchSize", "must be a number above 0", positive)?
+                .unwrap_or(1000),
             max_auto_lock_renewal_duration: self
                 .parsed(
                     "extensions:serviceBus:maxAutoLockRenewalDuration",

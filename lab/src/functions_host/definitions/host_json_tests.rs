@@ -68,7 +68,7 @@ fn host_c39_faults_are_named_with_file_and_key() {
         (with("/functionTimeOut", json!("00:00:05")), &[("X", "")], ""),
         (with("/functionsTimeout", json!("00:00:05")), &[], "`functionstimeout` is unknown"),
         (with("/functionTimeout", json!("5 s")), &[], "`functionTimeout` must be a time span"),
-        (with("/customHandler/enableForwardingHttpRequest", json!(true)), &[], "must be false"),
+        (with("/customHandler/enableProxyingHttpRequest", json!(true)), &[], "must be false"),
         (
             with("/extensions", json!({"serviceBus": {"maxConcurrentSessions": 8}})),
             &[],

@@ -4,8 +4,10 @@
 //! feature that this host has not is noticed on the developer's machine.
 
 mod binding;
+mod function;
 mod function_json;
 mod host_json;
+mod retry;
 mod route;
 mod schedule;
 mod settings;
@@ -13,11 +15,13 @@ mod settings;
 use std::io;
 use std::path::PathBuf;
 
-pub(crate) use function_json::{
-    AuthLevel, FunctionDefinition, HttpOutput, HttpTrigger, ServiceBusTrigger, TimerTrigger, Trigger,
-    read_functions,
+pub(crate) use function::{
+    AuthLevel, Cardinality, FunctionDefinition, HttpTrigger, OutputName, ServiceBusOutput, ServiceBusTrigger,
+    TimerTrigger, Trigger,
 };
+pub(crate) use function_json::read_functions;
 pub(crate) use host_json::{HostJson, ServiceBusOptions};
+pub(crate) use retry::RetryPolicy;
 pub(crate) use route::{RouteTemplate, RouteValues};
 pub(crate) use schedule::Schedule;
 pub(crate) use settings::{Settings, setting};

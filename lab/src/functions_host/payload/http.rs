@@ -55,7 +55,9 @@ pub(crate) fn encode_http(binding: &str, request: &HttpRequest, sys: Sys<'_>) ->
     let mut data = Map::new();
     data.insert("Url".to_owned(), request.url.as_str().into());
     data.insert("Method".to_owned(), request.method.as_str().into());
-    data.insert("Query".to_owned(), joined_query(&request.query));
+    let query = comma_joined(&request.query);
+    let query = query.iter().map(|(name, value)| (name.as_str(), value.as_str().into()));
+    data.insert("Query".to_owned(), object(query));
     let headers = request.headers.iter().map(|(name, values)| (name.as_str(), values.as_slice().into()));
     data.insert("Headers".to_owned(), object(headers));
     let params = request.params.iter().map(|(name, value)| (name.as_str(), value.as_deref().into()));
@@ -84,18 +86,19 @@ fn last_values(query: &[(String, String)]) -> Vec<(&str, &str)> {
     last
 }
 
-fn joined_query(query: &[(String, String)]) -> Value {
-    let mut joined: Vec<(&str, String)> = Vec::new();
+/// The query with each name once, its values joined by commas.
+pub(crate) fn comma_joined(query: &[(String, String)]) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
     for (name, value) in query {
         match joined.iter_mut().find(|(present, _)| present.eq_ignore_ascii_case(name)) {
             Some((_, values)) => {
                 values.push(',');
                 values.push_str(value);
             }
-            None => joined.push((name, value.clone())),
+            None => joined.push((name.clone(), value.clone())),
         }
     }
-    object(joined.into_iter().map(|(name, values)| (name, values.into())))
+    joined
 }
 
 fn is_binary(headers: &[(String, Vec<String>)]) -> bool {

@@ -9,6 +9,7 @@ fn sys() -> Sys<'static> {
         method_name: "Get",
         utc_now: datetime!(2026-11-22 20:02:19.4765283 UTC),
         rand_guid: uuid!("4732344b-df2c-479a-8d0d-1d654fff6341"),
+        retry: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Names compare without case, and a name that comes again keeps its place and its first spelling.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -15,11 +15,18 @@ pub(crate) struct Sys<'a> {
     pub(crate) method_name: &'a str,
     /// When the trigger fired.
     pub(crate) utc_now: OffsetDateTime,
-    /// Fresh for every invocation.
+    /// Fresh for every attempt.
     pub(crate) rand_guid: Uuid,
+    /// There if the function has a retry policy; stands beside `sys` as `RetryContext`.
+    pub(crate) retry: Option<&'a RetryContext>,
 }
 
-impl Sys<'_> {
+impl<'a> Sys<'a> {
+    /// For a trigger that fires now.
+    pub(crate) fn now(method_name: &'a str, retry: Option<&'a RetryContext>) -> Self {
+        Self { method_name, utc_now: OffsetDateTime::now_utc(), rand_guid: Uuid::new_v4(), retry }
+    }
+
     fn to_value(self) -> Value {
         let mut sys = Map::new();
         sys.insert("MethodName".to_owned(), self.method_name.into());
@@ -29,9 +36,42 @@ impl Sys<'_> {
     }
 }
 
-/// Binding data while it is being collected.
+/// Which attempt at a function with a retry policy this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RetryContext {
+    /// 0 at the first attempt.
+    pub(crate) retry_count: u32,
+    /// -1 is without end.
+    pub(crate) max_retry_count: i64,
+    /// Why the attempt before failed.
+    pub(crate) failure: Option<String>,
+}
+
+impl RetryContext {
+    /// Of the failure's many members in the real host those that tell something.
+    fn to_value(&self) -> Value {
+        let exception = self.failure.as_ref().map(|failure| {
+            json!({
+                "ClassName": "Microsoft.Azure.WebJobs.Host.FunctionInvocationException",
+                "Message": failure,
+            })
+        });
+        json!({
+            "RetryCount": self.retry_count,
+            "MaxRetryCount": self.max_retry_count,
+            "Exception": exception,
+            "Instance": null,
+            "State": {},
+        })
+    }
+}
+
+/// Binding data while it is being collected, and what is added at its end.
 #[derive(Debug, Default)]
-pub(crate) struct Metadata(Map<String, Value>);
+pub(crate) struct Metadata {
+    entries: Map<String, Value>,
+    retry: Option<Value>,
+}
 
 impl Metadata {
     /// A scalar: JSON text inside a JSON string.
@@ -76,29 +116,34 @@ impl Metadata {
     /// Adds `sys` over whatever has that name.
     pub(crate) fn sys(&mut self, sys: Sys<'_>) {
         self.put("sys", sys.to_value());
+        self.retry = sys.retry.map(RetryContext::to_value);
     }
 
     /// Adds `sys`, under `$sys` if the caller's data has taken the name: so it is for an HTTP trigger.
     pub(crate) fn sys_beside(&mut self, sys: Sys<'_>) {
         let name = if self.position("sys").is_some() { "$sys" } else { "sys" };
         self.put(name, sys.to_value());
+        self.retry = sys.retry.map(RetryContext::to_value);
     }
 
     /// The JSON object. Names that end in `trigger` are left out, whatever they hold.
-    pub(crate) fn finish(self) -> Value {
-        let kept = self.0.into_iter().filter(|(name, _)| !name.to_lowercase().ends_with("trigger"));
+    pub(crate) fn finish(mut self) -> Value {
+        if let Some(retry) = self.retry.take() {
+            self.put("RetryContext", retry);
+        }
+        let kept = self.entries.into_iter().filter(|(name, _)| !name.to_lowercase().ends_with("trigger"));
         Value::Object(kept.collect())
     }
 
     fn put(&mut self, name: &str, value: Value) {
         let present = self.position(name).map(str::to_owned);
-        self.0.insert(present.unwrap_or_else(|| name.to_owned()), value);
+        self.entries.insert(present.unwrap_or_else(|| name.to_owned()), value);
     }
 
     /// The spelling under which `name` is there.
     fn position(&self, name: &str) -> Option<&str> {
         let folded = name.to_lowercase();
-        self.0.keys().find(|present| present.to_lowercase() == folded).map(String::as_str)
+        self.entries.keys().find(|present| present.to_lowercase() == folded).map(String::as_str)
     }
 }
 
@@ -123,7 +168,12 @@ mod tests {
         let mut metadata = Metadata::default();
         metadata.text("TimerTrigger", "x");
         metadata.text("mytrigger", "x");
-        metadata.sys(Sys { method_name: "F", utc_now: OffsetDateTime::UNIX_EPOCH, rand_guid: Uuid::nil() });
+        metadata.sys(Sys {
+            method_name: "F",
+            utc_now: OffsetDateTime::UNIX_EPOCH,
+            rand_guid: Uuid::nil(),
+            retry: None,
+        });
         assert_eq!(
             metadata.finish().to_string(),
             r#"{"sys":{"MethodName":"F","UtcNow":"1970-01-01T00:00:00Z","RandGuid":"00000000-0000-0000-0000-000000000000"}}"#

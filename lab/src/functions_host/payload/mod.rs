@@ -8,12 +8,13 @@ pub(crate) mod http;
 pub(crate) mod json;
 mod metadata;
 pub(crate) mod service_bus;
+pub(crate) mod service_bus_batch;
 pub(crate) mod timer;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-pub(crate) use metadata::{Metadata, Sys};
+pub(crate) use metadata::{Metadata, RetryContext, Sys};
 
 /// The bytes of a request with one entry in `Data`.
 fn encode(binding: &str, data: Value, metadata: Metadata) -> Bytes {

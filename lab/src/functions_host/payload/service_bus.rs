@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Metadata, Sys, encode, json as text};
 
 /// When a message without a time to live expires.
-const NEVER: &str = "9999-12-31T23:59:59";
+pub(super) const NEVER: &str = "9999-12-31T23:59:59";
 
 /// A received message, as the trigger sees it. It holds a body, hence no `Debug`.
 #[derive(Clone, Default)]
@@ -67,22 +67,7 @@ pub(crate) fn encode_service_bus(
     sys: Sys<'_>,
 ) -> Result<Bytes, NotText> {
     let mut metadata = Metadata::default();
-    if let Some(client) = client {
-        for action in
-            ["MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"]
-        {
-            metadata.inline(action, json!({}));
-        }
-        metadata.inline(
-            "Client",
-            json!({
-                "FullyQualifiedNamespace": client.fully_qualified_namespace,
-                "IsClosed": false,
-                "TransportType": 0,
-                "Identifier": client.identifier,
-            }),
-        );
-    }
+    actions(&mut metadata, client);
     properties(&mut metadata, message);
     metadata.sys(sys);
     let data = match data_type {
@@ -94,6 +79,24 @@ pub(crate) fn encode_service_bus(
         }
     };
     Ok(encode(binding, data.into(), metadata))
+}
+
+/// The objects by which a .NET function would settle messages: useless to a handler, but there.
+pub(super) fn actions(metadata: &mut Metadata, client: Option<&Client>) {
+    let Some(client) = client else { return };
+    for action in ["MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"]
+    {
+        metadata.inline(action, json!({}));
+    }
+    metadata.inline(
+        "Client",
+        json!({
+            "FullyQualifiedNamespace": client.fully_qualified_namespace,
+            "IsClosed": false,
+            "TransportType": 0,
+            "Identifier": client.identifier,
+        }),
+    );
 }
 
 fn properties(metadata: &mut Metadata, message: &Message) {
@@ -174,6 +177,7 @@ mod tests {
             method_name: "SbFn",
             utc_now: datetime!(2026-11-22 20:21:18.2678516 UTC),
             rand_guid: uuid!("0a6eb8d8-abf5-4d80-882a-6453624339ff"),
+            retry: None,
         };
         encode_service_bus("msg", data_type, message, Some(&client), sys)
     }

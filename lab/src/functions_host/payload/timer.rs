@@ -79,6 +79,7 @@ mod tests {
                 method_name: "Every5Min",
                 utc_now: datetime!(2024-10-24 14:32:18.0412345 UTC),
                 rand_guid: Uuid::nil(),
+                retry: None,
             };
             let expected = format!(
                 r#"{{"Data":{{"tick":{{"Schedule":{{"AdjustForDST":true}},"ScheduleStatus":{expected},"IsPastDue":{is_past_due}}}}},"Metadata":{{"sys":{{"MethodName":"Every5Min","UtcNow":"2024-10-24T14:32:18.0412345Z","RandGuid":"00000000-0000-0000-0000-000000000000"}}}}}}"#

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Launch;
@@ -78,12 +78,12 @@ impl Handler {
         }
     }
 
-    /// Sends SIGKILL and waits for the end. False if the process, or a child of its own, is still there: the host
-    /// kills the one process that it has started.
+    /// Sends SIGKILL and waits for the end. False if the process, or a child of its own, stays: the host kills the one
+    /// process that it has started.
     pub(super) async fn kill(&mut self, log: &HostLog) -> bool {
         self.start_kill(log);
         let gone = matches!(timeout(PATIENCE, self.child.wait()).await, Ok(Ok(_)));
-        let alone = gone && !self.group_is_alive();
+        let alone = gone && timeout(PATIENCE, self.group_is_empty()).await.is_ok();
         if alone {
             self.finish_output().await;
         } else {
@@ -92,12 +92,42 @@ impl Handler {
         alone
     }
 
+    /// Waits until no child of the ended process is left. A handler that starts through a script has some that end by
+    /// themselves a moment after it; nothing tells of their end, so it is asked for.
+    async fn group_is_empty(&self) {
+        while self.group_is_alive() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Whether the process group, which bears the handler's id, has a member.
     #[cfg(unix)]
     fn group_is_alive(&self) -> bool {
         use rustix::process::{Pid, test_kill_process_group};
         let group = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        group.is_some_and(|group| test_kill_process_group(group).is_ok())
+        // A member that has ended answers the signal until its new parent asks after it, which may take seconds.
+        group.is_some_and(|group| test_kill_process_group(group).is_ok()) && self.group_has_running_member()
+    }
+
+    /// Whether a member of the group is more than an ended process that nobody has asked after.
+    /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
+    #[cfg(target_os = "linux")]
+    fn group_has_running_member(&self) -> bool {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return true };
+        let group = self.pid.to_string();
+        processes.flatten().any(|process| {
+            // Not every entry is a process, and a process may end while this looks at it.
+            let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+            // After the name, which may hold anything: state, parent, group.
+            let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            let state = fields.next();
+            fields.nth(1) == Some(&group) && !matches!(state, Some("Z" | "X"))
+        })
+    }
+
+    #[cfg(all(unix, not(target_os = "linux")))]
+    fn group_has_running_member(&self) -> bool {
+        true
     }
 
     #[cfg(not(unix))]

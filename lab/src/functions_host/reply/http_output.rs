@@ -3,13 +3,11 @@
 //! Unobserved, and decided here: a body or header that is wholly a timestamp becomes ISO 8601 in quotes and the
 //! invariant culture's form respectively; a number or boolean as body is sent as JSON text.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{Envelope, ReplyFault};
-use crate::functions_host::definitions::HttpOutput;
+use super::{OutputValue, ReplyFault};
+use crate::functions_host::definitions::OutputName;
 use crate::functions_host::payload::json::{self, Timestamp};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -37,31 +35,26 @@ impl std::fmt::Debug for HttpReply {
 
 /// The client's response, from the output binding's value.
 pub(in crate::functions_host) fn http_output(
-    envelope: Envelope,
-    output: &HttpOutput,
+    value: OutputValue,
+    name: &OutputName,
 ) -> Result<HttpReply, ReplyFault> {
-    let Envelope { outputs, return_value, .. } = envelope;
-    let outputs = match (output, return_value) {
-        (HttpOutput::Return, Value::Null) => outputs,
-        (HttpOutput::Return, Value::String(text)) => return returned_text(text),
-        (HttpOutput::Return, value) => return response(value),
-        // Without a binding that takes it, an object is taken for the outputs and beats them.
-        (HttpOutput::Named(_), Value::Object(returned)) => Some(returned),
-        (HttpOutput::Named(_), _) => outputs,
-    };
-    let Some(mut outputs) = outputs else { return Ok(HttpReply::new(204, None, "")) };
-    let value = match output {
-        HttpOutput::Named(name) => outputs.shift_remove(name),
-        HttpOutput::Return => None,
-    };
-    value.map_or_else(|| Ok(HttpReply::new(200, Some(TEXT), "{}")), response)
+    match (value, name) {
+        (OutputValue::NoOutputs, _) | (OutputValue::Missing, OutputName::Return) => {
+            Ok(HttpReply::new(204, None, ""))
+        }
+        (OutputValue::Missing, OutputName::Named(_)) => Ok(HttpReply::new(200, Some(TEXT), "{}")),
+        (OutputValue::Bytes(bytes), OutputName::Return) => {
+            Ok(HttpReply::new(200, Some("application/octet-stream"), bytes))
+        }
+        (OutputValue::Bytes(_), OutputName::Named(_)) => Err(fault("is not an object")),
+        (OutputValue::Json(Value::String(text)), OutputName::Return) => returned_text(text),
+        (OutputValue::Json(value), _) => response(value),
+    }
 }
 
-/// Text that happens to be base64 is sent as the bytes it stands for.
 fn returned_text(text: String) -> Result<HttpReply, ReplyFault> {
-    match STANDARD.decode(&text) {
-        Ok(bytes) => Ok(HttpReply::new(200, Some("application/octet-stream"), bytes)),
-        Err(_) if serde_json::from_str::<Map<String, Value>>(&text).is_ok() => response(Value::String(text)),
+    match serde_json::from_str::<Map<String, Value>>(&text) {
+        Ok(members) => response(Value::Object(members)),
         Err(_) => Ok(HttpReply::new(200, Some(TEXT), text)),
     }
 }

@@ -1,12 +1,17 @@
 //! What the host makes of a handler's reply.
 //!
-//! [`parse`] judges the reply as such, for every trigger; [`http_output()`] then makes the client's response of it.
+//! [`parse`] judges the reply as such, for every trigger; [`Envelope::value`] finds an output binding's value in it;
+//! [`http_output()`] makes the client's response of that, and [`queue_output()`] messages.
 
 mod http_output;
+mod queue_output;
+mod value;
 
 use serde_json::{Map, Value};
 
 pub(super) use http_output::{HttpReply, http_output};
+pub(super) use queue_output::queue_output;
+pub(super) use value::OutputValue;
 
 /// Why a reply makes its invocation fail. The texts say nothing of its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +31,9 @@ pub enum ReplyFault {
     /// The HTTP output is no object, or a part of it cannot be sent.
     #[error("the HTTP output {0}")]
     HttpOutput(String),
+    /// The output for a queue looks like JSON and cannot be parsed.
+    #[error("the output `{0}` is in braces or brackets and is not JSON")]
+    QueueOutput(String),
 }
 
 /// A reply with status 2xx.

@@ -1,23 +1,24 @@
 use super::*;
-use crate::functions_host::definitions::HttpOutput;
+use crate::functions_host::definitions::OutputName;
 
 const JSON: Option<&str> = Some("application/json");
 
 /// `status content-type|body`, `hangs`, or `500` for a failed invocation.
-fn seen_by_client(content_type: Option<&str>, body: &str, output: &HttpOutput) -> String {
+fn seen_by_client(content_type: Option<&str>, body: &str, output: &OutputName) -> String {
     let envelope = match parse(content_type, body.as_bytes()) {
         Ok(Reply::Nothing) => return "hangs".to_owned(),
         Ok(Reply::Envelope(envelope)) => envelope,
         Err(_) => return "500".to_owned(),
     };
-    let Ok(reply) = http_output(envelope, output) else { return "500".to_owned() };
+    let value = envelope.value(output, *output == OutputName::Return, false);
+    let Ok(reply) = http_output(value, output) else { return "500".to_owned() };
     let headers: Vec<String> = reply.headers.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     format!("{}{}|{}", reply.status, headers.concat(), String::from_utf8_lossy(&reply.body))
 }
 
 #[test]
 fn host_c36_every_form_of_an_http_reply() {
-    let res = HttpOutput::Named("res".to_owned());
+    let res = OutputName::Named("res".to_owned());
     let text = " Content-Type=text/plain; charset=utf-8";
     for (body, expected) in [
         ("", "hangs".to_owned()),
@@ -60,6 +61,9 @@ fn host_c36_every_form_of_an_http_reply() {
         (r#"{"Outputs":{"res":{"headers":{"X":"a\nb"}}}}"#, "500".to_owned()),
         (r#"{"Outputs":{"res":{"headers":{"X":"é"}}}}"#, "500".to_owned()),
         (r#"{"Outputs":{"res":{"body":"x"}},"ReturnValue":{"res":{"statusCode":201}}}"#, "201|".to_owned()),
+        (r#"{"ReturnValue":{"res":{"statusCode":201}}}"#, "201|".to_owned()),
+        (r#"{"Outputs":{"res":{"statusCode":202}},"ReturnValue":{"other":1}}"#, "202|".to_owned()),
+        (r#"{"Outputs":{"res":{"body":"x"}},"ReturnValue":"text"}"#, format!("200{text}|x")),
         (r#"{"Outputs":{"res":{"body":"x"}},"Logs":"line"}"#, "500".to_owned()),
         (r#"{"Outputs":{"res":{"body":"x"}},"Logs":[{"a":1}]}"#, "500".to_owned()),
         (r#"{"Outputs":{"res":{"body":"x"}},"Logs":["a",1,null]}"#, format!("200{text}|x")),
@@ -73,14 +77,15 @@ fn host_c36_every_form_of_an_http_reply() {
         (r#"{"ReturnValue":"dGVzdA=="}"#, "200 Content-Type=application/octet-stream|test".to_owned()),
         (r#"{"ReturnValue":"not base64!"}"#, format!("200{text}|not base64!")),
         ("{}", "204|".to_owned()),
+        (r#"{"Outputs":{"other":1}}"#, "204|".to_owned()),
     ] {
-        assert_eq!(seen_by_client(JSON, body, &HttpOutput::Return), expected, "{body}");
+        assert_eq!(seen_by_client(JSON, body, &OutputName::Return), expected, "{body}");
     }
 }
 
 #[test]
 fn host_c24_only_json_is_read_and_nothing_at_all_hangs() {
-    let res = HttpOutput::Named("res".to_owned());
+    let res = OutputName::Named("res".to_owned());
     for (content_type, body, expected) in [
         (Some("text/json; charset=utf-8"), "{}", "204|"),
         (Some("APPLICATION/JSON"), "{}", "204|"),

@@ -1,18 +1,14 @@
-//! The connection of a Service Bus trigger, from the app's settings.
+//! The connection of a Service Bus trigger or output, from the app's settings.
 //!
 //! `X` holds a connection string, or `X__fullyQualifiedNamespace` names a namespace that is opened with a managed
 //! identity. <https://learn.microsoft.com/azure/azure-functions/functions-reference#connections>
 
 use std::sync::Arc;
 
-use azure_core::time::Duration;
 use azure_messaging_servicebus::{Result, RetryOptions, ServiceBusClient};
 
 use super::credential::AppServiceIdentity;
 use crate::functions_host::definitions::{DefinitionError, Settings, setting};
-
-/// Limit of each step: a silent namespace must not hold the listener for the minute that is the client's default.
-const STEP: Duration = Duration::seconds(15);
 
 /// How a namespace is opened.
 #[derive(Clone)]
@@ -26,7 +22,7 @@ pub(in crate::functions_host) enum Connection {
 }
 
 impl Connection {
-    /// The connection called `name`, for messages of `function`.
+    /// The connection called `name`, for error messages about `function`.
     ///
     /// # Errors
     /// The setting that is missing or not supported here, by its name.
@@ -71,9 +67,12 @@ impl Connection {
         Ok(Self::Identity { namespace: namespace.to_owned(), identity })
     }
 
-    /// A client, which connects at its first use. The listener has its own back-off, so the client needs none.
-    pub(super) async fn open(self, tls: Option<Arc<rustls::ClientConfig>>) -> Result<ServiceBusClient> {
-        let retry = RetryOptions { max_retries: 0, try_timeout: STEP, ..RetryOptions::default() };
+    /// A client, which connects at its first use.
+    pub(super) async fn open(
+        self,
+        tls: Option<Arc<rustls::ClientConfig>>,
+        retry: RetryOptions,
+    ) -> Result<ServiceBusClient> {
         let builder = ServiceBusClient::builder().with_retry_options(retry);
         let builder = match tls {
             Some(tls) => builder.with_tls_config(tls),

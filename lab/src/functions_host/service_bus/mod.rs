@@ -1,46 +1,55 @@
-//! Service Bus triggers: one listener a function, with up to `maxConcurrentCalls` messages at the handler.
+//! Service Bus triggers: one listener a function, with up to `maxConcurrentCalls` messages at the handler, or one batch.
 //!
 //! Success completes a message, any failure abandons it at once. Its lock is renewed while the function runs. Whatever
 //! breaks between host and namespace is tried again for ever, as the real trigger does.
 //! <https://learn.microsoft.com/azure/azure-functions/functions-bindings-service-bus-trigger>
 
+mod batch;
+mod call;
 mod connection;
 mod credential;
 mod message;
+mod sender;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use azure_messaging_servicebus::{
-    CreateReceiverOptions, ReceiveMessageOptions, ReceivedMessage, Receiver, ServiceBusError, SubQueue,
+    CreateReceiverOptions, ReceiveMessageOptions, ReceivedMessage, Receiver, RetryOptions, ServiceBusError,
+    SubQueue,
 };
-use time::OffsetDateTime;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::call::Call;
 pub(super) use self::connection::Connection;
-use super::definitions::{ServiceBusOptions, ServiceBusTrigger};
-use super::invoke::{Invocation, InvocationError, Invoker};
+pub(super) use self::sender::QueueSender;
+use super::definitions::{Cardinality, ServiceBusOptions, ServiceBusTrigger};
+use super::function::ServiceBusFunction;
+use super::invoke::{Firing, InvocationError, Invoker, Payload};
 use super::log::LogLevel;
 use super::payload::Sys;
-use super::payload::service_bus::{Client, encode_service_bus};
+use super::payload::service_bus::{Client, Message, encode_service_bus};
+use super::payload::service_bus_batch::encode_service_bus_batch;
 
 /// Pause after an error of the connection; doubles up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A lock is renewed this long before its end, or at half of its time if that is later.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(10);
+/// Limit of each step: a silent namespace must not hold the listener for the minute that is the client's default.
+const STEP: azure_core::time::Duration = azure_core::time::Duration::seconds(15);
+
+/// For the log.
+const REASON: &str = "New ServiceBus message detected";
 
 const QUEUE_SEPARATOR: char = '/';
 
 /// The listener of one function. Cloning shares all of it.
 #[derive(Clone)]
 pub(super) struct Listener {
-    pub(super) function: Arc<str>,
-    pub(super) trigger: Arc<ServiceBusTrigger>,
+    pub(super) service_bus: ServiceBusFunction,
     pub(super) options: ServiceBusOptions,
     pub(super) invoker: Arc<Invoker>,
     pub(super) draining: CancellationToken,
@@ -49,13 +58,15 @@ pub(super) struct Listener {
 impl Listener {
     /// Listens until draining, then until the calls in flight are done.
     pub(super) async fn run(self, connection: Connection, tls: Option<Arc<rustls::ClientConfig>>) {
-        let client = match connection.open(tls).await {
+        // The listener has a back-off of its own, so the client needs none.
+        let retry = RetryOptions { max_retries: 0, try_timeout: STEP, ..RetryOptions::default() };
+        let client = match connection.open(tls, retry).await {
             Ok(client) => client,
             Err(error) => {
                 return self.log(LogLevel::Error, format!("The listener could not be started: {error}"));
             }
         };
-        let (queue, sub_queue) = queue_of(&self.trigger.queue);
+        let (queue, sub_queue) = queue_of(&self.trigger().queue);
         let options = CreateReceiverOptions { sub_queue, ..CreateReceiverOptions::default() };
         match client.create_receiver(queue, Some(options)).await {
             Ok(receiver) => {
@@ -66,7 +77,10 @@ impl Listener {
                 let identifier = format!("{namespace}-{}", Uuid::new_v4());
                 let described = Client { fully_qualified_namespace: namespace, identifier };
                 while self.host_is_up().await {
-                    self.listen(&receiver, &described).await;
+                    match self.trigger().cardinality {
+                        Cardinality::One => self.listen(&receiver, &described).await,
+                        Cardinality::Many => self.listen_for_batches(&receiver, &described).await,
+                    }
                 }
                 if let Err(error) = receiver.close().await {
                     self.log(LogLevel::Warning, format!("The listener was not closed cleanly: {error}"));
@@ -92,17 +106,10 @@ impl Listener {
     /// Receives and hands out messages until the host stops or drains; then waits for the calls in flight.
     async fn listen(&self, receiver: &Arc<Receiver>, client: &Client) {
         let mut calls = JoinSet::new();
-        let mut pause = FIRST_PAUSE;
-        let mut paused_until = Instant::now();
+        let mut back_off = BackOff::new();
         loop {
             let free = self.options.max_concurrent_calls.saturating_sub(calls.len());
-            // Without an end: what arrives while nobody waits would be given back.
-            let receiving =
-                receiver.receive_messages(free, Some(ReceiveMessageOptions { max_wait_time: None }));
-            let receiving = async {
-                sleep_until(paused_until).await;
-                Box::pin(receiving).await
-            };
+            let receiving = back_off.receive(receiver, free);
             // Cancel safe: a dropped receive loses no message, join_next no call, and the other two only wait.
             tokio::select! {
                 biased;
@@ -111,16 +118,15 @@ impl Listener {
                 Some(ended) = calls.join_next() => self.note(ended),
                 received = receiving, if free > 0 => match received {
                     Ok(messages) => {
-                        pause = FIRST_PAUSE;
+                        back_off = BackOff::new();
                         for message in messages {
                             let call = Call { listener: self.clone(), receiver: receiver.clone(), client: client.clone(), message };
                             calls.spawn(call.run());
                         }
                     }
                     Err(error) => {
-                        self.log(LogLevel::Error, format!("Message processing error (Action=Receive): {error}"));
-                        paused_until = Instant::now() + pause;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        self.processing_error("Receive", &error);
+                        back_off.grow();
                     }
                 },
             }
@@ -136,91 +142,68 @@ impl Listener {
         }
     }
 
-    fn log(&self, level: LogLevel, text: String) {
-        self.invoker.log.write(level, &format!("Function.{}", self.function), text);
+    fn processing_error(&self, action: &str, error: &ServiceBusError) {
+        self.log(LogLevel::Error, format!("Message processing error (Action={action}): {error}"));
     }
-}
 
-/// One message at the handler.
-struct Call {
-    listener: Listener,
-    receiver: Arc<Receiver>,
-    client: Client,
-    message: ReceivedMessage,
-}
+    fn log(&self, level: LogLevel, text: String) {
+        self.invoker.log.write(level, &self.service_bus.function.category(), text);
+    }
 
-impl Call {
-    async fn run(self) {
-        let outcome = self.invoke().await;
-        let settled = match outcome {
-            Ok(()) if !self.completes() => return,
-            Ok(()) => self.receiver.complete_message(&self.message, None).await,
-            Err(_) => self.receiver.abandon_message(&self.message, None).await,
-        };
-        if let Err(error) = settled {
-            let action = if outcome.is_ok() { "Complete" } else { "Abandon" };
-            self.listener
-                .log(LogLevel::Error, format!("Message processing error (Action={action}): {error}"));
-        }
+    fn trigger(&self) -> &ServiceBusTrigger {
+        &self.service_bus.trigger
     }
 
     fn completes(&self) -> bool {
-        let Listener { trigger, options, .. } = &self.listener;
-        trigger.auto_complete_messages.unwrap_or(options.auto_complete_messages)
-    }
-
-    /// Invokes the function, with the message's lock kept.
-    async fn invoke(&self) -> Result<(), InvocationError> {
-        let Listener { function, trigger, invoker, .. } = &self.listener;
-        let sys =
-            Sys { method_name: function, utc_now: OffsetDateTime::now_utc(), rand_guid: Uuid::new_v4() };
-        let message = message::of(&self.message);
-        let request =
-            encode_service_bus(&trigger.binding, trigger.data_type, &message, Some(&self.client), sys);
-        let request = request.map_err(|_| {
-            self.listener.log(LogLevel::Error, InvocationError::NotText.to_string());
-            InvocationError::NotText
-        })?;
-        let reason = "New ServiceBus message detected";
-        let invocation = Invocation { function, id: Uuid::new_v4(), reason, request, trace: None };
-        // Cancel safe: renewing never ends, so it is the invocation that ends the race.
-        tokio::select! {
-            outcome = invoker.invoke(invocation) => outcome.map(drop),
-            never = self.keep_locked() => match never {},
-        }
-    }
-
-    /// Renews the lock in time, again and again, until `maxAutoLockRenewalDuration` has passed or renewing fails.
-    async fn keep_locked(&self) -> std::convert::Infallible {
-        let end = Instant::now() + self.listener.options.max_auto_lock_renewal_duration;
-        let mut locked_until = self.message.locked_until();
-        while let Some(until) = locked_until {
-            let wait = renew_after(until - OffsetDateTime::now_utc());
-            if Instant::now() + wait >= end {
-                break;
-            }
-            sleep(wait).await;
-            // Boxed, since the client's future is large and would be part of every call's.
-            locked_until = match Box::pin(self.receiver.renew_message_lock(&self.message, None)).await {
-                Ok(until) => Some(until),
-                Err(error) => {
-                    self.renewal_failed(&error);
-                    None
-                }
-            };
-        }
-        std::future::pending().await
-    }
-
-    fn renewal_failed(&self, error: &ServiceBusError) {
-        self.listener.log(LogLevel::Warning, format!("Message processing error (Action=RenewLock): {error}"));
+        self.trigger().auto_complete_messages.unwrap_or(self.options.auto_complete_messages)
     }
 }
 
-/// How long a lock with `remaining` time is left alone.
-fn renew_after(remaining: time::Duration) -> Duration {
-    let remaining = Duration::try_from(remaining).unwrap_or_default();
-    remaining - RENEWAL_MARGIN.min(remaining / 2)
+/// Pauses after errors of the connection.
+struct BackOff {
+    pause: Duration,
+    until: Instant,
+}
+
+impl BackOff {
+    fn new() -> Self {
+        Self { pause: FIRST_PAUSE, until: Instant::now() }
+    }
+
+    fn grow(&mut self) {
+        self.until = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Receives up to `count` messages once the pause is over.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no message.
+    async fn receive(
+        &self,
+        receiver: &Receiver,
+        count: usize,
+    ) -> azure_messaging_servicebus::Result<Vec<ReceivedMessage>> {
+        sleep_until(self.until).await;
+        // Without an end: what arrives while nobody waits would be given back.
+        let options = ReceiveMessageOptions { max_wait_time: None };
+        Box::pin(receiver.receive_messages(count, Some(options))).await
+    }
+}
+
+/// The request for `messages`: one, or however many with cardinality many. Without a client it is a manual call.
+pub(super) fn payload(
+    trigger: &ServiceBusTrigger,
+    messages: &[Message],
+    client: Option<&Client>,
+    sys: Sys<'_>,
+) -> Result<Payload, InvocationError> {
+    let ServiceBusTrigger { binding, data_type, cardinality, .. } = trigger;
+    let encoded = match (cardinality, messages) {
+        (Cardinality::One, [message]) => encode_service_bus(binding, *data_type, message, client, sys),
+        _ => encode_service_bus_batch(binding, *data_type, messages, client, sys),
+    };
+    encoded.map(Payload::Envelope).map_err(|_| InvocationError::NotText)
 }
 
 /// `q/$DeadLetterQueue` is the sub-queue of `q`.
@@ -236,14 +219,6 @@ fn queue_of(name: &str) -> (&str, Option<SubQueue>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lock_is_renewed_ten_seconds_before_its_end_or_at_its_half() {
-        for (remaining, expected) in [(6.0, 3.0), (30.0, 20.0), (300.0, 290.0), (-1.0, 0.0)] {
-            let after = renew_after(time::Duration::seconds_f64(remaining));
-            assert_eq!(after, Duration::from_secs_f64(expected), "{remaining}");
-        }
-    }
 
     #[test]
     fn a_dead_letter_queue_can_be_the_source() {

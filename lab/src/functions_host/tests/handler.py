@@ -1,7 +1,8 @@
 """A custom handler that does what its caller tells it, for the tests of the Functions host.
 
 A file in the script root changes its ways from outside: `hold` keeps invocations in flight, `hold-start` keeps it from
-listening, `mute` makes it accept and never answer, `fail` lets timers and queue functions fail.
+listening, `mute` makes it accept and never answer, `fail` lets timers and queue functions fail, `reply` says what they
+answer otherwise. A request below `/api/` has been forwarded: it answers what it got.
 """
 
 import json
@@ -32,7 +33,7 @@ def obey(instructions):
     if "exit" in instructions:
         os._exit(instructions["exit"])
     if "spawn" in instructions:
-        subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.Popen(["sleep", str(instructions["spawn"])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if "stdout" in instructions:
         sys.stdout.write(instructions["stdout"])
         sys.stdout.flush()
@@ -52,6 +53,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
+        if self.path.startswith("/api/"):
+            return self.forwarded()
         if self.path == "/Target":
             return self.answer(200, {"Content-Type": "application/json"}, '{"Outputs":{"res":{"statusCode":203}}}')
         say("probe %s %s" % (self.path, [name for name, _ in self.headers.items()]))
@@ -59,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         global in_flight
+        if self.path.startswith("/api/"):
+            return self.forwarded()
         with lock:
             in_flight += 1
             say("in flight %d" % in_flight)
@@ -73,8 +78,12 @@ class Handler(BaseHTTPRequestHandler):
     def reply(self, body):
         data = json.loads(body)["Data"]
         if "tick" in data or "msg" in data:
-            failing = os.path.exists(os.path.join(root, "fail"))
-            return obey({"status": 500 if failing else 200})
+            if os.path.exists(os.path.join(root, "fail")):
+                return obey({"status": 500})
+            if os.path.exists(os.path.join(root, "reply")):
+                with open(os.path.join(root, "reply")) as reply:
+                    return obey(json.load(reply))
+            return obey({})
         text = data.get("req", {}).get("Body", "")
         if text.startswith("{"):
             return obey(json.loads(text))
@@ -88,6 +97,13 @@ class Handler(BaseHTTPRequestHandler):
         }
         headers = {"Content-Type": "application/json"}
         return 200, headers, json.dumps({"Outputs": {"res": {"body": json.dumps(echo)}}, "Logs": ["echoed"]})
+
+    def forwarded(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        seen = {"line": self.requestline, "headers": self.headers.items(), "body": body.decode()}
+        status = 302 if "redirect" in self.path else 503
+        headers = {"Content-Type": "application/problem+json", "Location": "/Target", "X-Own": "1"}
+        self.answer(status, headers, json.dumps(seen))
 
     def body(self):
         if self.headers.get("Transfer-Encoding") != "chunked":

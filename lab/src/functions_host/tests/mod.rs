@@ -1,7 +1,13 @@
 //! The host with a real handler process: a Python program that does what the test tells it.
 
+mod batches;
+mod bus;
+mod forwarding;
 mod http;
+mod outputs;
 mod process;
+mod replies;
+mod retries;
 mod service_bus;
 mod startup;
 mod timer;

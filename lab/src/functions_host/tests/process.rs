@@ -159,12 +159,21 @@ async fn host_c33_a_function_over_its_time_takes_the_handler_and_all_calls_with_
 }
 
 #[tokio::test]
+async fn a_child_that_ends_a_moment_after_the_handler_is_not_left() {
+    let app = App::new();
+    let host = app.start().await.unwrap();
+    assert_eq!(probe(&host, Some(json!({"spawn": 0.1}))).await.status(), 204);
+    let left = host.stop().await;
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
 async fn what_a_stop_leaves_is_named() {
     let mut app = App::new();
     app.config.drain = Duration::from_millis(50);
     let host = app.start().await.unwrap();
     let pid = host.pid().unwrap();
-    assert_eq!(probe(&host, Some(json!({"spawn": true}))).await.status(), 204);
+    assert_eq!(probe(&host, Some(json!({"spawn": 60}))).await.status(), 204);
     let hold = app.sign("hold");
     let url = format!("{}/api/probe?code={}", host.base_url(), host.function_key("Probe").unwrap());
     let held = tokio::spawn(reqwest::get(url));

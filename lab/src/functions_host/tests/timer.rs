@@ -44,6 +44,25 @@ async fn host_c32_a_failure_advances_the_schedule_and_runs_never_overlap() {
 }
 
 #[tokio::test]
+async fn host_c32_a_tick_that_falls_into_a_long_run_comes_right_after_it_once() {
+    let app = App::new();
+    app.function("Tick", timer("*/5 * * * * *"));
+    let hold = app.sign("hold");
+    let host = app.start().await.unwrap();
+    let first = line(&host, "Executing 'Functions.Tick'").await.at;
+    // The time itself is what is tried: a run over the next tick, and then over half of the time to the one after it.
+    tokio::time::sleep(Duration::from_millis(6500)).await;
+    drop(hold);
+    lines(&host, "Executing 'Functions.Tick'", 3).await;
+    let started: Vec<_> =
+        host.log().lines().into_iter().filter(|line| line.text.starts_with("Executing")).collect();
+    let after = |index: usize| (started[index].at - first).whole_milliseconds();
+    assert!((6400..9500).contains(&after(1)), "the missed one at once: {}", after(1));
+    assert!(after(2) >= 9500, "and the others when they are due: {}", after(2));
+    assert!(host.stop().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_schedule_of_seconds_fires_without_a_status() {
     let app = App::new();
     app.function("Tick", timer("* * * * * *"));
