@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
 use uuid::Uuid;
 
 /// A name breaks its rule. The text says the rule.
@@ -12,8 +11,7 @@ use uuid::Uuid;
 pub struct InvalidName(&'static str);
 
 /// A fully qualified namespace, such as `contoso.servicebus.windows.net`; may name a port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Namespace(String);
 
 impl FromStr for Namespace {
@@ -32,8 +30,7 @@ impl FromStr for Namespace {
 
 /// Name of a queue: at most 260 characters, letters, digits, `.`, `-`, `_` and `/`.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftservicebus>
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QueueName(String);
 
 impl FromStr for QueueName {
@@ -69,14 +66,6 @@ macro_rules! text {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
             }
         }
     )*};

@@ -1,14 +1,17 @@
 //! The registry document: one JSON object with all customers, re-read when its ETag changes.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{BusAddress, ConnectionString, Customer, Namespace, QueueName, Snapshot};
+use super::{BusAddress, ConnectionString, Customer, Namespace, Snapshot};
 use crate::config::Vars;
 use crate::deployment::CustomerId;
 use crate::store::{ObjectAt, StoreError};
@@ -28,19 +31,20 @@ pub struct Registry {
 
 #[derive(Deserialize)]
 struct Document {
-    customers: Vec<serde_json::Value>,
+    customers: Vec<Value>,
 }
 
+/// The members are read one by one, so that a fault names its member.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Entry {
-    customer_id: CustomerId,
-    tenant_id: Option<Uuid>,
-    service_bus_namespace: Option<Namespace>,
-    deployment_command_queue_name: QueueName,
-    deployment_status_queue_name: QueueName,
+    customer_id: Value,
+    tenant_id: Option<Value>,
+    service_bus_namespace: Option<Value>,
+    deployment_command_queue_name: Value,
+    deployment_status_queue_name: Value,
     /// Name of the app setting that holds a connection string, for local runs: the document itself holds no secret.
-    connection: Option<String>,
+    connection: Option<Value>,
 }
 
 impl Registry {
@@ -109,11 +113,17 @@ impl Registry {
         Ok(customers)
     }
 
-    fn customer(&self, entry: serde_json::Value) -> Result<Customer, String> {
-        // The registry holds no secret, so serde's own words may be shown here: they name the member at fault.
+    fn customer(&self, entry: Value) -> Result<Customer, String> {
+        // The registry holds no secret, so serde's own words may be shown here: they name what is missing or unknown.
         let entry: Entry = serde_json::from_value(entry).map_err(|error| error.to_string())?;
-        let bus = match (entry.connection, entry.tenant_id, entry.service_bus_namespace) {
+        let tenant = entry.tenant_id.map(|id| {
+            member::<Uuid>("tenantId", &id).map_err(|_| "tenantId must be the tenant's id, a GUID".to_owned())
+        });
+        let namespace =
+            entry.service_bus_namespace.map(|name| member::<Namespace>("serviceBusNamespace", &name));
+        let bus = match (entry.connection, tenant.transpose()?, namespace.transpose()?) {
             (Some(setting), _, _) => {
+                let setting: String = member("connection", &setting)?;
                 let text =
                     self.vars.required(&setting, "a connection string").map_err(|fault| fault.to_string())?;
                 ConnectionString::new(text.to_owned()).into()
@@ -126,12 +136,18 @@ impl Registry {
             }
         };
         Ok(Customer {
-            id: entry.customer_id,
+            id: member("customerId", &entry.customer_id)?,
             bus,
-            command_queue: entry.deployment_command_queue_name,
-            status_queue: entry.deployment_status_queue_name,
+            command_queue: member("deploymentCommandQueueName", &entry.deployment_command_queue_name)?,
+            status_queue: member("deploymentStatusQueueName", &entry.deployment_status_queue_name)?,
         })
     }
+}
+
+/// The member `name` of an entry, which is a text.
+fn member<T: FromStr<Err: Display>>(name: &str, value: &Value) -> Result<T, String> {
+    let text = value.as_str().ok_or_else(|| format!("{name} must be a text"))?;
+    text.parse().map_err(|error| format!("{name}: {error}"))
 }
 
 #[cfg(test)]
@@ -158,5 +174,26 @@ mod tests {
             assert!(registry.current(Instant::now(), age).await.unwrap().is_empty(), "the last good reading");
         }
         assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+    }
+
+    #[test]
+    fn a_fault_of_an_entry_names_its_member() {
+        let store = Arc::new(InMemory::new());
+        let registry = Registry::new(ObjectAt::of(store, Path::from("customers.json")), Vars::default());
+        let good = serde_json::json!({
+            "customerId": "contoso", "tenantId": "00000000-0000-0000-0000-0000000000c0",
+            "serviceBusNamespace": "contoso.servicebus.windows.net",
+            "deploymentCommandQueueName": "commands", "deploymentStatusQueueName": "status",
+        });
+        assert!(registry.customer(good.clone()).is_ok());
+        for name in good.as_object().unwrap().keys().map(String::as_str).chain(["connection", "extra"]) {
+            for wrong in [serde_json::json!("not / one"), 7.into()] {
+                let mut entry = good.clone();
+                entry[name] = wrong;
+                let fault = registry.customer(entry).unwrap_err();
+                // A connection is looked up under its name, which is then what is at fault.
+                assert!(fault.contains(name) || fault.contains("not / one"), "{name}: {fault}");
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `azure_identity` is wrapped once, here: with a short retry, a deadline of its own, and refusals that keep their
 //! AADSTS code and say what to do.
 
+mod codes;
 mod explained;
 mod federated;
 mod refusal;
@@ -15,16 +16,16 @@ use azure_core::credentials::TokenCredential;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
 use azure_core::time::Duration;
 use azure_identity::{
-    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
-    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId,
 };
 use uuid::Uuid;
 
 use crate::config::{AppIdentity, Vars};
 use crate::customers::Entrance;
 use explained::Explained;
-use federated::ManagedIdentityAssertion;
+use federated::{Assertions, FederatedCredential};
 pub use refusal::Refusal;
 use transport::TokenTransport;
 
@@ -34,6 +35,8 @@ pub struct Identity {
     has_managed_identity: bool,
     transport: Transport,
     kept: Mutex<HashMap<Entrance, Arc<dyn TokenCredential>>>,
+    /// The application's assertions, made when the first tenant is entered.
+    assertions: Mutex<Option<Arc<Assertions>>>,
 }
 
 impl Identity {
@@ -47,6 +50,7 @@ impl Identity {
             has_managed_identity: vars.has_managed_identity(),
             transport: Transport::new(Arc::new(TokenTransport::new()?)),
             kept: Mutex::default(),
+            assertions: Mutex::default(),
         })
     }
 
@@ -78,7 +82,9 @@ impl Identity {
 
     fn make(&self, entrance: &Entrance) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let credential: Arc<dyn TokenCredential> = match entrance {
-            Entrance::ManagedIdentity(client_id) => self.managed_identity(client_id.as_deref())?,
+            Entrance::ManagedIdentity(client_id) => {
+                ManagedIdentityCredential::new(Some(self.managed_identity(client_id.as_deref())))?
+            }
             Entrance::Developer => developer(None)?,
             Entrance::AppInTenant(tenant) => self.app_in(*tenant)?,
         };
@@ -89,9 +95,9 @@ impl Identity {
         let tenant = tenant.to_string();
         Ok(match &self.app {
             Some(AppIdentity::Federated { client_id, managed_identity }) => {
-                let assertion = ManagedIdentityAssertion::new(self.managed_identity(Some(managed_identity))?);
                 let options = ClientAssertionCredentialOptions { client_options: self.options() };
-                ClientAssertionCredential::new(tenant, client_id.clone(), assertion, Some(options))?
+                let assertions = self.assertions(managed_identity)?;
+                Arc::new(FederatedCredential::new(tenant, client_id.clone(), assertions, options)?)
             }
             Some(AppIdentity::ClientSecret { client_id, secret }) => {
                 let options = ClientSecretCredentialOptions { client_options: self.options() };
@@ -101,14 +107,20 @@ impl Identity {
         })
     }
 
-    fn managed_identity(
-        &self,
-        client_id: Option<&str>,
-    ) -> azure_core::Result<Arc<ManagedIdentityCredential>> {
-        ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+    fn assertions(&self, managed_identity: &str) -> azure_core::Result<Arc<Assertions>> {
+        let mut kept = self.assertions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(assertions) = &*kept {
+            return Ok(assertions.clone());
+        }
+        let assertions = Arc::new(Assertions::new(self.managed_identity(Some(managed_identity)))?);
+        Ok(kept.insert(assertions).clone())
+    }
+
+    fn managed_identity(&self, client_id: Option<&str>) -> ManagedIdentityCredentialOptions {
+        ManagedIdentityCredentialOptions {
             user_assigned_id: client_id.map(|id| UserAssignedId::ClientId(id.to_owned())),
             client_options: self.options(),
-        }))
+        }
     }
 
     fn options(&self) -> ClientOptions {

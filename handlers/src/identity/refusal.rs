@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use azure_core::error::ErrorKind;
 
+use super::codes;
+
+/// How much of what somebody said is repeated.
+const SAID_LIMIT: usize = 400;
+
 /// No token was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -17,12 +22,17 @@ pub struct Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.code {
-            Some(code) => {
-                let (meaning, action) = explain(code);
+        let Self { code, said, .. } = self;
+        match code.map(|code| (code, codes::explain(code))) {
+            Some((code, Some((meaning, action)))) => {
                 write!(f, "AADSTS{code}: {meaning}. To do: {action}")
             }
-            None => write!(f, "no token: {}", self.said),
+            Some((code, None)) => write!(
+                f,
+                "AADSTS{code}: Entra refused: {said}. To do: look the code up at \
+                 https://login.microsoftonline.com/error?code={code}"
+            ),
+            None => write!(f, "no token: {said}"),
         }
     }
 }
@@ -39,13 +49,11 @@ impl Refusal {
             if let Some(inner) = current.downcast_ref::<azure_core::Error>() {
                 match inner.kind() {
                     ErrorKind::HttpResponse { status, error_code, .. } => {
-                        // Several codes are joined by commas; the first is the one that decides.
-                        let first = error_code.as_deref().and_then(|codes| codes.split(',').next());
-                        let code = first.and_then(|code| code.trim().parse().ok());
-                        let status = u16::from(*status);
-                        let is_transient =
-                            status == 429 || status >= 500 || code.is_some_and(is_transient_code);
-                        return Self { code, said: one_line(&inner.to_string()), is_transient };
+                        return Self::of_answer(
+                            u16::from(*status),
+                            error_code.as_deref(),
+                            &inner.to_string(),
+                        );
                     }
                     ErrorKind::Io | ErrorKind::Connection => is_transient = true,
                     _ => {}
@@ -57,10 +65,31 @@ impl Refusal {
         Self { code: None, said: one_line(&said), is_transient }
     }
 
+    fn of_answer(status: u16, codes: Option<&str>, said: &str) -> Self {
+        // Several codes are joined by commas; the first is the one that decides.
+        let first = codes.and_then(|codes| codes.split(',').next());
+        let code = first.and_then(|code| code.trim().parse().ok());
+        let is_transient = status == 429 || status >= 500 || code.is_some_and(codes::is_transient);
+        let mut said = one_line(said);
+        // Without a code it is the managed identity endpoint that answered, and 400 is all it says of identities.
+        if code.is_none() && status == 400 {
+            said.push_str(
+                ". To do: assign the managed identity that the settings name to this Function App, or correct its \
+                 client id in the settings",
+            );
+        }
+        Self { code, said, is_transient }
+    }
+
     /// The token did not come in time.
     pub fn timed_out(after: Duration) -> Self {
         let said = format!("the token endpoint gave no answer within {} s", after.as_secs());
         Self { code: None, said, is_transient: true }
+    }
+
+    /// Whether the assertion was at fault: another one, taken later, may be good.
+    pub fn is_of_assertion(&self) -> bool {
+        self.code.is_some_and(codes::is_of_assertion)
     }
 
     /// The refusal among the causes of `error`, if that is what made it fail.
@@ -76,72 +105,12 @@ impl Refusal {
     }
 }
 
+/// `text` on one line, without its full stop, and not longer than anybody reads.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn is_transient_code(code: u32) -> bool {
-    matches!(code, 90033 | 90055)
-}
-
-/// What an AADSTS code means for a command that crosses tenants, and what the operator must do.
-/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-fn explain(code: u32) -> (&'static str, &'static str) {
-    match code {
-        7000215 => ("the client secret is wrong", "put the secret's value, not its id, into ClientSecret"),
-        7000222 => (
-            "the client secret has expired",
-            "add a new secret to the application and put it into ClientSecret",
-        ),
-        700027 => (
-            "the assertion's signature is not known",
-            "check the application's certificate or federated credential",
-        ),
-        700016 => (
-            "the application is not known in the customer's tenant",
-            "check ClientId; make the application multi-tenant; have the customer consent to it",
-        ),
-        7000229 => (
-            "the application has no service principal in the customer's tenant",
-            "have the customer's administrator consent, or run `az ad sp create --id <ClientId>` there",
-        ),
-        7000112 => (
-            "the customer has disabled the application's service principal",
-            "ask the customer to enable it, or take the customer out of the registry",
-        ),
-        90002 | 900023 => ("there is no such tenant", "check the customer's tenant id"),
-        70021 => (
-            "no federated credential of the application matches the assertion",
-            "check the credential's issuer, subject and audience; a new one takes some minutes to work",
-        ),
-        700211 => (
-            "the federated credential's issuer does not match",
-            "set it to https://login.microsoftonline.com/<provider tenant id>/v2.0",
-        ),
-        700213 => (
-            "the federated credential's subject does not match",
-            "set it to the principal (object) id of the managed identity, not its client id",
-        ),
-        700212 | 700214 | 7002121 => {
-            ("the federated credential's audience does not match", "set it to api://AzureADTokenExchange")
-        }
-        700236 => (
-            "the managed identity lives in another tenant than the application",
-            "put the managed identity and the app registration into the same tenant",
-        ),
-        700222 | 700226 | 700227 => (
-            "only a managed identity's v2.0 token may be the assertion",
-            "use a user-assigned managed identity, and the issuer that ends in /v2.0",
-        ),
-        700024 => {
-            ("the assertion is outside its time range", "check the clock; the next token is fetched anew")
-        }
-        500011 => ("the customer's tenant does not know Service Bus", "check the cloud that tenant is in"),
-        70011 => ("the scope is malformed", "report it: the handler asks for a fixed scope"),
-        53003 => {
-            ("conditional access blocks the application", "ask the customer's administrator for an exception")
-        }
-        _ => ("Entra refused", "look the code up at https://login.microsoftonline.com/error"),
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SAID_LIMIT) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.trim_end_matches('.').to_owned(),
     }
 }
 
@@ -149,12 +118,46 @@ fn explain(code: u32) -> (&'static str, &'static str) {
 mod tests {
     use super::*;
 
+    fn coded(code: u32) -> Refusal {
+        Refusal { code: Some(code), said: "Entra's own words".to_owned(), is_transient: false }
+    }
+
     #[test]
     fn a_refusal_names_its_code_its_meaning_and_what_to_do() {
-        let refusal = Refusal { code: Some(7000229), said: String::new(), is_transient: false };
+        let refusal = coded(7000229);
         let text = refusal.to_string();
-        assert!(text.contains("AADSTS7000229") && text.contains("consent"), "{text}");
+        assert!(text.contains("AADSTS7000229") && text.contains("To do: have the customer's"), "{text}");
         let wrapped = azure_core::Error::with_error(ErrorKind::Credential, refusal.clone(), "outer");
         assert_eq!(Refusal::among(&wrapped), Some(&refusal));
+    }
+
+    #[test]
+    fn a_code_that_nobody_foresaw_comes_with_entras_own_words() {
+        let text = coded(1).to_string();
+        assert!(text.contains("AADSTS1: ") && text.contains("Entra's own words"), "{text}");
+        assert!(text.contains("error?code=1"), "{text}");
+    }
+
+    #[test]
+    fn an_answer_is_judged_by_its_status_and_its_first_code() {
+        for (status, codes, code, is_transient) in [
+            (401, Some("7000215"), Some(7000215), false),
+            (400, Some("90002, 1"), Some(90002), false),
+            (400, Some("90033"), Some(90033), true),
+            (429, None, None, true),
+            (503, Some("nonsense"), None, true),
+        ] {
+            let refusal = Refusal::of_answer(status, codes, "said");
+            assert_eq!((refusal.code, refusal.is_transient), (code, is_transient), "{status} {codes:?}");
+        }
+        let unassigned = Refusal::of_answer(400, None, "The requested identity has not been assigned");
+        assert!(unassigned.to_string().contains("To do: assign the managed identity"), "{unassigned}");
+    }
+
+    #[test]
+    fn what_was_said_is_one_short_line() {
+        assert_eq!(one_line("a\r\n b\tc."), "a b c");
+        let long = one_line(&"\u{e4}".repeat(1_000));
+        assert_eq!(long.chars().count(), SAID_LIMIT + 2);
     }
 }

@@ -12,8 +12,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use uuid::Uuid;
 
 pub use model::{
-    Application, ClientSecret, FederatedCredential, ManagedIdentity, ManagedIdentityKind, ServicePrincipal,
-    Tenant,
+    Application, ClientSecret, ConditionalAccessPolicy, FederatedCredential, ManagedIdentity,
+    ManagedIdentityKind, ServicePrincipal, Tenant, User,
 };
 pub use role::{Action, Role, RoleAssignment};
 
@@ -23,15 +23,20 @@ pub struct Directory {
     state: RwLock<State>,
 }
 
-/// The directory's contents. Fields are open: tests and `--break` change them as an administrator would.
-#[derive(Debug, Default)]
+/// The directory's contents. Fields are open: tests and `--break` change them as an administrator would. A copy taken
+/// before a change undoes it.
+#[derive(Clone, Debug, Default)]
 pub struct State {
     /// By tenant id.
     pub tenants: BTreeMap<Uuid, Tenant>,
     /// By application (client) id.
     pub applications: BTreeMap<Uuid, Application>,
+    /// Those who can sign in at a tenant's consent page.
+    pub users: Vec<User>,
     /// Service principals of applications; an application has at most one a tenant, made by consent.
     pub service_principals: Vec<ServicePrincipal>,
+    /// What Conditional Access blocks.
+    pub conditional_access_policies: Vec<ConditionalAccessPolicy>,
     /// System- and user-assigned managed identities.
     pub managed_identities: Vec<ManagedIdentity>,
     /// Azure role assignments on Service Bus resources.
@@ -74,6 +79,13 @@ impl State {
         let object_id = principal.object_id;
         self.service_principals.push(principal);
         object_id
+    }
+
+    /// Whether a policy of `tenant` keeps tokens from the application's service principal there.
+    pub fn is_blocked(&self, tenant: Uuid, app_id: Uuid) -> bool {
+        self.conditional_access_policies
+            .iter()
+            .any(|policy| policy.tenant_id == tenant && policy.blocked_app_id == app_id)
     }
 
     /// Whether `principal` may do `action` on the resource `resource_id`: an assignment holds at its scope and

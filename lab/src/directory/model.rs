@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// A Microsoft Entra tenant.
@@ -25,8 +25,14 @@ pub struct Application {
     pub multi_tenant: bool,
     /// `passwordCredentials`.
     pub client_secrets: Vec<ClientSecret>,
+    /// `web.redirectUris`: where a browser may be sent after consent, compared as written.
+    pub redirect_uris: Vec<String>,
     /// `federatedIdentityCredentials`.
     pub federated_credentials: Vec<FederatedCredential>,
+    /// `accessTokenLifetime` of the token lifetime policy assigned to the application, if one is. Entra takes 10 minutes
+    /// to a day; here shorter ones do too, so that a test sees tokens run out.
+    /// <https://learn.microsoft.com/graph/api/resources/tokenlifetimepolicy>
+    pub token_lifetime: Option<Duration>,
 }
 
 /// A client secret of an application.
@@ -63,6 +69,17 @@ pub struct FederatedCredential {
     pub audience: String,
 }
 
+/// A person with an account in a tenant.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Tenant in which the account is.
+    pub tenant_id: Uuid,
+    /// `userPrincipalName`: the name to sign in with.
+    pub user_principal_name: String,
+    /// May consent for the whole tenant, as a Cloud Application Administrator.
+    pub is_administrator: bool,
+}
+
 /// An application's local representative in a tenant.
 #[derive(Clone, Debug)]
 pub struct ServicePrincipal {
@@ -74,6 +91,16 @@ pub struct ServicePrincipal {
     pub object_id: Uuid,
     /// `accountEnabled`: the tenant's off switch.
     pub enabled: bool,
+}
+
+/// A Conditional Access policy for workload identities that grants nothing: it blocks, wherever the request comes from.
+/// <https://learn.microsoft.com/entra/identity/conditional-access/workload-identity>
+#[derive(Clone, Debug)]
+pub struct ConditionalAccessPolicy {
+    /// Tenant whose policy it is.
+    pub tenant_id: Uuid,
+    /// The application whose service principal in that tenant gets no tokens.
+    pub blocked_app_id: Uuid,
 }
 
 /// How a managed identity is tied to its resource.

@@ -5,7 +5,7 @@
 use jsonwebtoken::errors::ErrorKind;
 use time::{Duration, OffsetDateTime};
 
-use super::issuer::{TOKEN_EXCHANGE, TOKEN_EXCHANGE_APP_ID, version_2_issuer};
+use super::issuer::{TOKEN_EXCHANGE, TOKEN_EXCHANGE_APP_ID, is_version_1_issuer, version_2_issuer};
 use super::refusal::Refusal;
 use crate::directory::{Application, FederatedCredential, ManagedIdentityKind, State};
 use crate::jwt::{Claims, JwtError, SigningKey};
@@ -33,6 +33,10 @@ pub(super) fn check(
     let subject = text(&claims, "sub")?;
     match_credential(application, issuer, subject, text(&claims, "aud")?)?;
 
+    // Tokens of version 1.0 are for resources, whatever a credential may say.
+    if is_version_1_issuer(issuer) {
+        return Err(Refusal::ForbiddenAudience);
+    }
     // The application and the identity must live in the same tenant; where the token is used does not matter.
     if issuer != version_2_issuer(application.home_tenant_id) {
         return Err(Refusal::ForeignIssuer(issuer.to_owned()));
@@ -54,34 +58,40 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Narrows the application's credentials down claim by claim, so that the refusal names the claim that fits none.
+/// Looks for the application's credential that the assertion fits. The refusal names the first claim that fits none of
+/// them; where each claim fits one and no credential fits all claims, it is the older code for them together. That one
+/// was seen from an application with one credential; since when, and whether, it is left to this case is not known.
 fn match_credential(
     application: &Application,
     issuer: &str,
     subject: &str,
     audience: &str,
 ) -> Result<(), Refusal> {
-    let mut candidates: Vec<&FederatedCredential> = application.federated_credentials.iter().collect();
-    candidates.retain(|credential| credential.issuer == issuer);
-    if candidates.is_empty() {
-        return Err(Refusal::NoMatchingIssuer(issuer.to_owned()));
-    }
-    candidates.retain(|credential| credential.subject == subject);
-    if candidates.is_empty() {
-        return Err(Refusal::NoMatchingSubject(subject.to_owned()));
-    }
+    let credentials = &application.federated_credentials;
+    let any = |fits: &dyn Fn(&FederatedCredential) -> bool| credentials.iter().any(fits);
     // A token for the exchange carries the application id, its credential must carry the URI.
     let exchange_id = TOKEN_EXCHANGE_APP_ID.to_string();
     let presented = if audience == exchange_id { TOKEN_EXCHANGE } else { audience };
-    if candidates.iter().any(|credential| credential.audience == presented) {
-        Ok(())
-    } else if presented == TOKEN_EXCHANGE
-        && candidates.iter().any(|credential| credential.audience == exchange_id)
-    {
-        Err(Refusal::AudienceIsNotTheUri)
-    } else {
-        Err(Refusal::NoMatchingAudience(audience.to_owned()))
+    if any(&|it| it.issuer == issuer && it.subject == subject && it.audience == presented) {
+        return Ok(());
     }
+    Err(if credentials.is_empty() {
+        Refusal::NoFederatedCredentials(application.app_id)
+    } else if !any(&|it| it.issuer == issuer) {
+        Refusal::NoMatchingIssuer(issuer.to_owned())
+    } else if !any(&|it| it.subject == subject) {
+        Refusal::NoMatchingSubject(subject.to_owned())
+    } else if any(&|it| it.audience == presented) {
+        let [issuer, subject, audience] = [issuer, subject, audience].map(str::to_owned);
+        Refusal::NoMatchingCredential { issuer, subject, audience }
+    } else if presented != TOKEN_EXCHANGE {
+        // Seen with a managed identity's token for another resource.
+        Refusal::AudienceIsNotTheExchange(audience.to_owned())
+    } else if any(&|it| it.audience == exchange_id) {
+        Refusal::AudienceIsNotTheUri
+    } else {
+        Refusal::NoMatchingAudience(audience.to_owned())
+    })
 }
 
 fn text<'a>(claims: &'a Claims, name: &str) -> Result<&'a str, Refusal> {

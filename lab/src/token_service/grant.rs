@@ -27,7 +27,7 @@ const FIRST_PARTY_RESOURCES: [&str; 7] = [
 ///
 /// # Errors
 /// The refusal that Microsoft Entra ID gives in the same situation. It looks for the application first, then for its
-/// service principal, then at the credential, last for the resource.
+/// service principal, then at the credential, then at the tenant's policies, last for the resource.
 pub(super) fn decide(
     state: &State,
     key: &SigningKey,
@@ -53,6 +53,9 @@ pub(super) fn decide(
             Authentication::Assertion
         }
     };
+    if state.is_blocked(tenant_id, app_id) {
+        return Err(Refusal::BlockedByConditionalAccess);
+    }
     if !is_known_resource(&request.resource) {
         let (resource, tenant) = (request.resource.clone(), tenant.display_name.clone());
         return Err(Refusal::UnknownResource { resource, tenant });
@@ -67,7 +70,11 @@ pub(crate) fn is_known_resource(resource: &str) -> bool {
 }
 
 /// A single-tenant application does not exist for other tenants.
-fn application<'a>(state: &'a State, tenant: &Tenant, client_id: &str) -> Result<&'a Application, Refusal> {
+pub(super) fn application<'a>(
+    state: &'a State,
+    tenant: &Tenant,
+    client_id: &str,
+) -> Result<&'a Application, Refusal> {
     client_id
         .parse::<Uuid>()
         .ok()

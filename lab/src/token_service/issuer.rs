@@ -1,7 +1,7 @@
 //! The claims of the lab's access tokens, and a memory of every token issued.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -49,7 +49,7 @@ pub(crate) struct AccessToken {
 
 /// Signs the tokens of the token service and of the managed identity endpoint.
 pub struct TokenIssuer {
-    key: Arc<SigningKey>,
+    key: RwLock<Arc<SigningKey>>,
     clock: Clock,
     issued: Mutex<Vec<IssuedToken>>,
 }
@@ -68,7 +68,7 @@ pub struct IssuedToken {
 impl TokenIssuer {
     /// An issuer that signs with `key` and dates by `clock`.
     pub fn new(key: Arc<SigningKey>, clock: Clock) -> Self {
-        Self { key, clock, issued: Mutex::default() }
+        Self { key: RwLock::new(key), clock, issued: Mutex::default() }
     }
 
     /// Every token issued so far, oldest first.
@@ -84,8 +84,15 @@ impl TokenIssuer {
             .count()
     }
 
-    pub(crate) fn key(&self) -> &SigningKey {
-        &self.key
+    /// The key that signs at present.
+    pub fn key(&self) -> Arc<SigningKey> {
+        self.key.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Signs with `key` from now on. What was signed before does not change, so an issuer's token of before a change of
+    /// keys, or of one that has other keys than the rest of the lab, meets those who do not know its key.
+    pub fn sign_with(&self, key: Arc<SigningKey>) {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {
@@ -113,7 +120,7 @@ impl TokenIssuer {
             claims.insert(name.to_owned(), at.unix_timestamp().into());
         }
         claims.insert("uti".to_owned(), URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes()).into());
-        let token = self.key.sign(&claims)?;
+        let token = self.key().sign(&claims)?;
         let Principal { tenant_id, client_id, .. } = principal;
         debug!(tenant = %tenant_id, client = %client_id, audience, "issued a token");
         self.issued().push(IssuedToken { tenant_id, client_id, token: token.clone() });
@@ -135,6 +142,11 @@ pub(crate) fn version_2_issuer(tenant: Uuid) -> String {
 /// Issuer of version 1.0 tokens of `tenant`: the public cloud's spelling too.
 pub(crate) fn version_1_issuer(tenant: Uuid) -> String {
     format!("https://sts.windows.net/{tenant}/")
+}
+
+/// Whether `issuer` is that of version 1.0 tokens, of whichever tenant.
+pub(crate) fn is_version_1_issuer(issuer: &str) -> bool {
+    issuer.starts_with("https://sts.windows.net/")
 }
 
 /// What Azure's own resources, Service Bus among them, get: the resource decides the version, not the endpoint.
@@ -174,7 +186,7 @@ impl Authentication {
 impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuer")
-            .field("key", &self.key)
+            .field("key", &self.key())
             .field("issued", &self.issued().len())
             .finish_non_exhaustive()
     }

@@ -1,9 +1,10 @@
 //! The lab's Microsoft Entra ID over https: gives access tokens to applications, or refuses as the real one does.
 //!
 //! A request is read (`request`), decided upon by the directory alone (`grant`, `assertion`), and answered with a token
-//! (`issuer`) or a refusal (`refusal`). A new endpoint, such as consent, is one more route that changes the directory.
+//! (`issuer`) or a refusal (`refusal`). An administrator's consent in a browser (`consent`) changes the directory.
 
 mod assertion;
+mod consent;
 mod grant;
 mod issuer;
 mod metadata;
@@ -11,6 +12,7 @@ mod refusal;
 mod request;
 #[cfg(test)]
 pub(crate) mod tests;
+mod throttle;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,8 +39,9 @@ use crate::directory::Directory;
 use crate::http::HttpServer;
 use crate::tls::{CertificateAuthority, TlsError};
 use request::TokenRequest;
+use throttle::Throttle;
 
-/// Lifetime of an application's token. The default in public cloud is a random value between 60 and 90 minutes.
+/// Lifetime of an application's token without a policy. The default in public cloud is a random value between 60 and 90 minutes.
 /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
 const LIFETIME: Duration = Duration::HOUR;
 
@@ -68,6 +71,7 @@ struct Service {
     authority: Url,
     body_form: BodyForm,
     refused: Mutex<Refused>,
+    throttle: Throttle,
 }
 
 /// Refusals by tenant and client, then by code.
@@ -101,10 +105,12 @@ impl TokenService {
         let tls = ca.server_config(&["localhost", "127.0.0.1"])?;
         let bound = HttpServer::bind("token service").await?;
         let authority = Url::parse(&format!("https://localhost:{}/", bound.address().port()))?;
-        let refused = Mutex::default();
-        let service = Arc::new(Service { directory, issuer, authority, body_form, refused });
+        let (refused, throttle) = (Mutex::default(), Throttle::default());
+        let service = Arc::new(Service { directory, issuer, authority, body_form, refused, throttle });
         let app = Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token))
+            .route("/{tenant}/adminconsent", get(consent::ask_version_1).post(consent::decide_version_1))
+            .route("/{tenant}/v2.0/adminconsent", get(consent::ask_version_2).post(consent::decide_version_2))
             .route("/{tenant}/v2.0/.well-known/openid-configuration", get(metadata::version_2))
             .route("/{tenant}/.well-known/openid-configuration", get(metadata::version_1))
             .route("/{tenant}/discovery/v2.0/keys", get(metadata::keys))
@@ -122,6 +128,12 @@ impl TokenService {
     /// or no client by a GUID are in no count.
     pub fn refused(&self, tenant_id: Uuid, client_id: Uuid) -> BTreeMap<u32, u64> {
         self.service.refused_counts().get(&(tenant_id, client_id)).cloned().unwrap_or_default()
+    }
+
+    /// Takes at most so many requests for tokens a second from now on, whichever tenant they are for; `None` takes all.
+    /// The real limits are not documented.
+    pub fn limit_requests(&self, per_second: Option<u32>) {
+        self.service.throttle.limit(per_second);
     }
 
     /// Makes the service unreachable: connections are cut without an answer.
@@ -150,9 +162,11 @@ async fn token(
     let decision = {
         let state = service.directory.read();
         request::tenant(&state, &tenant).and_then(|tenant| {
+            request::check_restrictions(&headers, tenant)?;
+            service.throttle.count(service.issuer.now())?;
             let request = TokenRequest::read(&headers, &body)?;
             let issuer = &service.issuer;
-            let principal = grant::decide(&state, issuer.key(), issuer.now(), tenant, &request)?;
+            let principal = grant::decide(&state, &issuer.key(), issuer.now(), tenant, &request)?;
             Ok((principal, request.resource))
         })
     };
@@ -174,10 +188,13 @@ async fn token(
             return refusal.answer(service.body_form, service.issuer.now(), correlation_id);
         }
     };
-    match service.issuer.issue(principal, &resource, LIFETIME) {
+    let lifetime =
+        service.directory.read().applications.get(&principal.client_id).and_then(|app| app.token_lifetime);
+    let lifetime = lifetime.unwrap_or(LIFETIME);
+    match service.issuer.issue(principal, &resource, lifetime) {
         Ok(AccessToken { secret, .. }) => {
             // Public cloud counts the second that has begun: 3599 for an hour.
-            let expires_in = LIFETIME.whole_seconds() - 1;
+            let expires_in = lifetime.whole_seconds() - 1;
             let body = json!({
                 "token_type": "Bearer", "expires_in": expires_in, "ext_expires_in": expires_in, "access_token": secret,
             });

@@ -4,8 +4,8 @@
 //! cloud was seen to send, except where a comment says otherwise.
 
 use axum::Json;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, PRAGMA};
+use axum::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use time::format_description::FormatItem;
@@ -79,6 +79,15 @@ pub(super) enum Refusal {
          https://aka.ms/certCreds."
     )]
     ExpiredSecret(Uuid),
+    #[error("There are too many incoming requests. This exception is thrown for blocked tenants.")]
+    Throttled,
+    // As an application met it; with the policy's id in `claims`, which is left out here.
+    #[error(
+        "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."
+    )]
+    BlockedByConditionalAccess,
+    #[error("Access to '{0}' tenant is denied.")]
+    RestrictedTenant(String),
     #[error("JWT token is invalid or malformed.")]
     MalformedAssertion,
     #[error("Client assertion failed signature validation. [Reason - The key was not found.]")]
@@ -90,12 +99,23 @@ pub(super) enum Refusal {
         precise(*now), precise(*valid_from), precise(*expires)
     )]
     AssertionOutOfTime { now: OffsetDateTime, valid_from: OffsetDateTime, expires: OffsetDateTime },
+    // The directory holds no names of applications: the brackets are empty, as they were seen for a nameless one.
+    #[error("The client '{0}'() has no configured federated identity credentials.")]
+    NoFederatedCredentials(Uuid),
+    #[error(
+        "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. Assertion \
+         Subject: '{subject}'. Assertion Audience: '{audience}'. \
+         https://docs.microsoft.com/en-us/azure/active-directory/develop/workload-identity-federation"
+    )]
+    NoMatchingCredential { issuer: String, subject: String, audience: String },
     #[error("{}", no_matching_credential("issuer", .0))]
     NoMatchingIssuer(String),
     #[error("{}", no_matching_credential("subject", .0))]
     NoMatchingSubject(String),
     #[error("{}", no_matching_credential("audience", .0))]
     NoMatchingAudience(String),
+    #[error("{}", no_matching_credential("audience", .0))]
+    AudienceIsNotTheExchange(String),
     // The code is known from the field, its words are not.
     #[error("The audience of the federated identity credential must be 'api://AzureADTokenExchange'.")]
     AudienceIsNotTheUri,
@@ -104,8 +124,45 @@ pub(super) enum Refusal {
          applications or managed identities registered in this tenant."
     )]
     ForeignIssuer(String),
+    #[error("Forbidden token audience.")]
+    ForbiddenAudience,
     #[error("Only MSI tokens may be used as Federated Identity Credentials for AAD issuer.")]
     NotAManagedIdentity,
+    #[error(
+        "The redirect URI '{uri}' specified in the request does not match the redirect URIs configured for the \
+         application '{app}'. Make sure the redirect URI sent in the request matches one added to your application in the \
+         Azure portal. Navigate to https://aka.ms/redirectUriMismatchError to learn more about how to troubleshoot this \
+         error."
+    )]
+    UnknownRedirectUri { uri: String, app: Uuid },
+    #[error(
+        "User account '{user}' from identity provider '{provider}' does not exist in tenant '{tenant}' and cannot access \
+         the application '{app}' in that tenant. The account needs to be added as an external user in the tenant first. \
+         Sign out and sign in again with a different Azure Active Directory user account."
+    )]
+    ForeignUser { user: String, provider: String, tenant: String, app: Uuid },
+    // The words of the documents: what a browser is sent was not seen.
+    #[error("Administrator consent is required.")]
+    NeedsAdministrator,
+    #[error("User declined to consent to access the app.")]
+    Declined,
+}
+
+/// By what the service's support finds a refusal again.
+struct Trailers {
+    trace_id: Uuid,
+    correlation_id: Uuid,
+    timestamp: String,
+}
+
+impl Trailers {
+    fn new(now: OffsetDateTime, correlation_id: Option<Uuid>) -> Self {
+        Self {
+            trace_id: Uuid::new_v4(),
+            correlation_id: correlation_id.unwrap_or_else(Uuid::new_v4),
+            timestamp: formatted(now, TIMESTAMP),
+        }
+    }
 }
 
 fn no_matching_credential(what: &str, value: &str) -> String {
@@ -135,15 +192,26 @@ impl Refusal {
             Self::NoCredential => (7_000_216, UNAUTHORIZED, "invalid_client"),
             Self::WrongSecret(_) => (7_000_215, UNAUTHORIZED, "invalid_client"),
             Self::ExpiredSecret(_) => (7_000_222, UNAUTHORIZED, "invalid_client"),
+            Self::Throttled => (90055, StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
+            Self::BlockedByConditionalAccess => (53003, BAD, "invalid_grant"),
+            Self::RestrictedTenant(_) => (500_021, BAD, "invalid_request"),
             Self::MalformedAssertion => (50027, BAD, "invalid_request"),
             Self::UnknownSigningKey => (700_027, UNAUTHORIZED, "invalid_client"),
             Self::AssertionOutOfTime { .. } => (700_024, UNAUTHORIZED, "invalid_client"),
+            Self::NoFederatedCredentials(_) => (70025, UNAUTHORIZED, "invalid_client"),
+            Self::NoMatchingCredential { .. } => (70021, UNAUTHORIZED, "invalid_client"),
             Self::NoMatchingIssuer(_) => (700_211, UNAUTHORIZED, "invalid_client"),
             Self::NoMatchingSubject(_) => (700_213, UNAUTHORIZED, "invalid_client"),
             Self::NoMatchingAudience(_) => (700_212, UNAUTHORIZED, "invalid_client"),
+            Self::AudienceIsNotTheExchange(_) => (7_002_121, UNAUTHORIZED, "invalid_client"),
             Self::AudienceIsNotTheUri => (700_214, UNAUTHORIZED, "invalid_client"),
             Self::ForeignIssuer(_) => (700_236, UNAUTHORIZED, "invalid_client"),
+            Self::ForbiddenAudience => (700_227, UNAUTHORIZED, "invalid_client"),
             Self::NotAManagedIdentity => (700_226, UNAUTHORIZED, "invalid_client"),
+            Self::UnknownRedirectUri { .. } => (50011, BAD, "invalid_request"),
+            Self::ForeignUser { .. } => (50020, BAD, "invalid_request"),
+            Self::NeedsAdministrator => (90094, BAD, "access_denied"),
+            Self::Declined => (65004, BAD, "consent_required"),
         }
     }
 
@@ -171,26 +239,42 @@ impl Refusal {
         correlation_id: Option<Uuid>,
     ) -> Response {
         let (code, status, _) = self.classification();
-        let trace_id = Uuid::new_v4();
-        let correlation_id = correlation_id.unwrap_or_else(Uuid::new_v4);
-        let timestamp = formatted(now, TIMESTAMP);
-        let between = match form {
-            BodyForm::Blank => " ",
-            BodyForm::Crlf => "\r\n",
-        };
+        let trailers = Trailers::new(now, correlation_id);
+        let description = self.described(form, &trailers);
+        let Trailers { trace_id, correlation_id, timestamp } = trailers;
         let body = Json(json!({
             "error": error,
-            "error_description": format!(
-                "AADSTS{code}: {self}{between}Trace ID: {trace_id}{between}Correlation ID: {correlation_id}\
-                 {between}Timestamp: {timestamp}"
-            ),
+            "error_description": description,
             "error_codes": [code],
             "timestamp": timestamp,
             "trace_id": trace_id,
             "correlation_id": correlation_id,
             "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
         }));
-        (status, [(CACHE_CONTROL, "no-store, no-cache"), (PRAGMA, "no-cache")], body).into_response()
+        let mut response =
+            (status, [(CACHE_CONTROL, "no-store, no-cache"), (PRAGMA, "no-cache")], body).into_response();
+        if *self == Self::Throttled {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    /// The `error` of a redirect, and its description.
+    pub(super) fn for_redirect(&self, form: BodyForm, now: OffsetDateTime) -> (&'static str, String) {
+        (self.classification().2, self.described(form, &Trailers::new(now, None)))
+    }
+
+    fn described(&self, form: BodyForm, trailers: &Trailers) -> String {
+        let between = match form {
+            BodyForm::Blank => " ",
+            BodyForm::Crlf => "\r\n",
+        };
+        let Trailers { trace_id, correlation_id, timestamp } = trailers;
+        format!(
+            "AADSTS{}: {self}{between}Trace ID: {trace_id}{between}Correlation ID: {correlation_id}{between}Timestamp: \
+             {timestamp}",
+            self.code()
+        )
     }
 }
 

@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use crate::directory::{State, Tenant};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// A client credentials request whose form is in order. It holds what must not be printed.
 pub(super) struct TokenRequest {
@@ -80,11 +81,13 @@ fn form_decoded(encoded: &str) -> String {
 
 /// Everything before the last `/` is the resource, so `…net//.default` asks for an audience that ends in a slash.
 /// <https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/747>
+///
+/// Scopes of OpenID Connect beside it say nothing of a resource. MSAL for Go and for Java send them with every request.
+/// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#openid-connect-scopes>
 fn resource_of(scope: &str) -> Result<String, Refusal> {
-    match scope.rsplit_once('/') {
-        Some((resource, ".default")) if !resource.is_empty() && !resource.contains(' ') => {
-            Ok(resource.to_owned())
-        }
+    let mut resources = scope.split_ascii_whitespace().filter(|scope| !OPENID_SCOPES.contains(scope));
+    match (resources.next().and_then(|scope| scope.rsplit_once('/')), resources.next()) {
+        (Some((resource, ".default")), None) if !resource.is_empty() => Ok(resource.to_owned()),
         _ => Err(Refusal::MalformedScope(scope.to_owned())),
     }
 }
@@ -109,6 +112,20 @@ pub(super) fn tenant<'a>(state: &'a State, segment: &str) -> Result<&'a Tenant, 
     })
 }
 
+/// Holds the request to the tenants that a proxy on its way allows, if there is one.
+/// <https://learn.microsoft.com/entra/identity/enterprise-apps/tenant-restrictions>
+///
+/// # Errors
+/// The refusal of a tenant that is not on the proxy's list.
+pub(super) fn check_restrictions(headers: &HeaderMap, tenant: &Tenant) -> Result<(), Refusal> {
+    let Some(allowed) = headers.get("restrict-access-to-tenants") else { return Ok(()) };
+    let id = tenant.id.to_string();
+    let is_listed = allowed.to_str().is_ok_and(|list| {
+        list.split(',').map(str::trim).any(|listed| listed == "*" || listed.eq_ignore_ascii_case(&id))
+    });
+    if is_listed { Ok(()) } else { Err(Refusal::RestrictedTenant(tenant.display_name.clone())) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +136,12 @@ mod tests {
             ("https://servicebus.azure.net/.default", Some("https://servicebus.azure.net")),
             ("https://servicebus.azure.net//.default", Some("https://servicebus.azure.net/")),
             ("api://AzureADTokenExchange/.default", Some("api://AzureADTokenExchange")),
+            (
+                "https://servicebus.azure.net//.default openid offline_access profile",
+                Some("https://servicebus.azure.net/"),
+            ),
+            ("openid profile api://app/.default", Some("api://app")),
+            ("openid profile", None),
             ("https://servicebus.azure.net", None),
             ("https://servicebus.azure.net/", None),
             ("https://servicebus.azure.net/user_impersonation", None),

@@ -1,6 +1,8 @@
 //! The token service over https, as a client meets it.
 
+mod assertions;
 mod azure_identity;
+mod consent;
 mod refusals;
 pub(crate) mod world;
 

@@ -1,28 +1,20 @@
 //! Every refusal, brought about by the directory, the time or the request, in both forms of the body.
 
 use serde_json::json;
-use time::Duration;
 use uuid::Uuid;
 
 use super::super::BodyForm;
-use super::super::issuer::{Authentication, Principal};
-use super::world::{
-    APP, CUSTOMER, EXPIRED_SECRET, IDENTITY, PROVIDER, SCOPE, SECRET, SINGLE_TENANT_APP, SYSTEM, World,
-};
-use crate::directory::State;
-use crate::jwt::SigningKey;
-
-const EXCHANGE: &str = "api://AzureADTokenExchange";
-const EXCHANGE_APP_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
+use super::world::{APP, CUSTOMER, EXPIRED_SECRET, PROVIDER, SCOPE, SECRET, SINGLE_TENANT_APP, World};
+use crate::directory::{ConditionalAccessPolicy, State};
 
 /// A case: the code expected, status and `error`, and a part of the text that names what was wrong.
-type Expected<'a> = (u32, u16, &'a str, &'a str);
+pub(super) type Expected<'a> = (u32, u16, &'a str, &'a str);
 
 /// Fields of a form, with their values.
-type Fields<'a> = &'a [(&'a str, &'a str)];
+pub(super) type Fields<'a> = &'a [(&'a str, &'a str)];
 
 /// Asks for what would be granted but for `changes`; an empty value there removes the field.
-async fn refused(world: &World, tenant: &str, changes: Fields<'_>, expected: Expected<'_>) {
+pub(super) async fn refused(world: &World, tenant: &str, changes: Fields<'_>, expected: Expected<'_>) {
     let (code, status, error, part) = expected;
     let app = APP.to_string();
     let mut form = vec![
@@ -52,23 +44,6 @@ async fn refused(world: &World, tenant: &str, changes: Fields<'_>, expected: Exp
     assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
     assert!(description.contains(part) && description.ends_with(&trailers), "{part} in {description}");
     assert_eq!(body["error_uri"], format!("https://login.microsoftonline.com/error?code={code}"));
-}
-
-async fn federated(world: &World, tenant: Uuid, assertion: &str, expected: Expected<'_>) {
-    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    let changes = [("client_secret", ""), ("client_assertion_type", kind), ("client_assertion", assertion)];
-    refused(world, &tenant.to_string(), &changes, expected).await;
-}
-
-/// A token of `principal_id` for the exchange, as its managed identity gets it.
-fn assertion(world: &World, tenant_id: Uuid, principal_id: Uuid) -> String {
-    let principal = Principal {
-        tenant_id,
-        client_id: IDENTITY.client_id,
-        object_id: principal_id,
-        authentication: Authentication::Assertion,
-    };
-    world.issuer.issue(principal, EXCHANGE, Duration::DAY).unwrap().secret
 }
 
 #[tokio::test]
@@ -148,59 +123,62 @@ async fn refusals_of_a_tenant_follow_what_its_administrator_does() {
         }
         refused(&world, &customer, &[], (7_000_229, 401, "invalid_client", &customer)).await;
         world.directory.write().consent(CUSTOMER, APP);
-        let (status, _) = world.ask(&customer, &super::with_secret(SCOPE, &APP.to_string())).await;
-        assert_eq!(status, 200);
+        let blocked_app_id = APP;
+        for tenant_id in [PROVIDER, CUSTOMER] {
+            let policy = ConditionalAccessPolicy { tenant_id, blocked_app_id };
+            world.directory.write().conditional_access_policies = vec![policy];
+            if tenant_id == CUSTOMER {
+                refused(&world, &customer, &[], (53003, 400, "invalid_grant", "Conditional Access")).await;
+                // Whoever cannot show who he is learns nothing of the tenant's policies.
+                let wrong = [("client_secret", "wrong")];
+                refused(&world, &customer, &wrong, (7_000_215, 401, "invalid_client", "secret")).await;
+                world.directory.write().conditional_access_policies.clear();
+            }
+            let (status, _) = world.ask(&customer, &super::with_secret(SCOPE, &APP.to_string())).await;
+            assert_eq!(status, 200);
+        }
     }
 }
 
 #[tokio::test]
-async fn refusals_of_assertions() {
-    for form in [BodyForm::Blank, BodyForm::Crlf] {
-        let world = World::start(form).await;
-        let identity = IDENTITY.principal_id;
-        let good = assertion(&world, PROVIDER, identity);
-
-        let stranger = SigningKey::generate().unwrap().sign(&world.key.verify(&good).unwrap()).unwrap();
-        federated(&world, CUSTOMER, &stranger, (700_027, 401, "invalid_client", "signature")).await;
-        federated(&world, CUSTOMER, "no token", (50027, 400, "invalid_request", "malformed")).await;
-
-        let other_issuer = assertion(&world, CUSTOMER, identity);
-        federated(&world, CUSTOMER, &other_issuer, (700_211, 401, "invalid_client", &CUSTOMER.to_string()))
-            .await;
-        let system = assertion(&world, PROVIDER, SYSTEM.principal_id);
-        let subject = SYSTEM.principal_id.to_string();
-        federated(&world, CUSTOMER, &system, (700_213, 401, "invalid_client", &subject)).await;
-
-        for (registered, code, part) in
-            [("api://SomethingElse", 700_212, EXCHANGE_APP_ID), (EXCHANGE_APP_ID, 700_214, EXCHANGE)]
-        {
-            world.directory.write().applications.get_mut(&APP).unwrap().federated_credentials[0].audience =
-                registered.to_owned();
-            federated(&world, CUSTOMER, &good, (code, 401, "invalid_client", part)).await;
-        }
-        world.directory.write().applications.get_mut(&APP).unwrap().federated_credentials[0].audience =
-            EXCHANGE.to_owned();
-
-        trust(&world, PROVIDER, SYSTEM.principal_id);
-        federated(&world, CUSTOMER, &system, (700_226, 401, "invalid_client", "Only MSI tokens")).await;
-        trust(&world, CUSTOMER, identity);
-        federated(&world, CUSTOMER, &other_issuer, (700_236, 401, "invalid_client", &CUSTOMER.to_string()))
-            .await;
-
-        world.clock.advance(Duration::DAY);
-        federated(&world, CUSTOMER, &good, (700_024, 401, "invalid_client", "expiry time of assertion"))
-            .await;
-        world.clock.advance(-Duration::DAY - Duration::minutes(11));
-        federated(&world, CUSTOMER, &good, (700_024, 401, "invalid_client", "valid from")).await;
+async fn more_requests_than_a_second_allows_wait_for_the_next() {
+    let world = World::start(BodyForm::Blank).await;
+    world.service.limit_requests(Some(2));
+    let customer = CUSTOMER.to_string();
+    let wrong = (7_000_215, 401, "invalid_client", "secret");
+    for _ in 0..2 {
+        refused(&world, &customer, &[("client_secret", "wrong")], wrong).await;
     }
+    refused(&world, &customer, &[], (90055, 429, "temporarily_unavailable", "too many")).await;
+    world.clock.advance(time::Duration::SECOND);
+    refused(&world, &customer, &[("client_secret", "wrong")], wrong).await;
+    world.service.limit_requests(Some(0));
+    let url = format!("{}{customer}/oauth2/v2.0/token", world.service.authority());
+    let response = world.http.post(&url).send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["retry-after"]),
+        (429, &"1".parse().unwrap())
+    );
+    world.service.limit_requests(None);
+    refused(&world, &customer, &[("client_secret", "wrong")], wrong).await;
 }
 
-/// Adds a federated credential, as an administrator who does not know the rules may.
-fn trust(world: &World, tenant: Uuid, subject: Uuid) {
-    let mut state = world.directory.write();
-    let credentials = &mut state.applications.get_mut(&APP).unwrap().federated_credentials;
-    let mut credential = credentials[0].clone();
-    credential.issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
-    credential.subject = subject.to_string();
-    credentials.push(credential);
+#[tokio::test]
+async fn a_proxy_on_the_way_may_allow_some_tenants_only() {
+    let world = World::start(BodyForm::Blank).await;
+    let url = format!("{}{CUSTOMER}/oauth2/v2.0/token", world.service.authority());
+    let body = format!(
+        "grant_type=client_credentials&scope={SCOPE}&client_id={APP}&client_secret=s~e%2Bc%2Fr%3Dt%261"
+    );
+    for (allowed, status) in
+        [(format!("{PROVIDER}"), 400), (format!("{PROVIDER}, {CUSTOMER}"), 200), ("*".to_owned(), 200)]
+    {
+        let request = world.http.post(&url).header("Restrict-Access-To-Tenants", &allowed);
+        let response = request.body(body.clone()).send().await.unwrap();
+        assert_eq!(response.status(), status, "{allowed}");
+        if status == 400 {
+            let answer: serde_json::Value = response.json().await.unwrap();
+            assert_eq!(answer["error_codes"], json!([500_021]), "{answer}");
+        }
+    }
 }

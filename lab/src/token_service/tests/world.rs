@@ -23,6 +23,7 @@ pub(crate) const CUSTOMER: Uuid = Uuid::from_u128(0xc1);
 pub(crate) const APP: Uuid = Uuid::from_u128(0xab);
 /// An application of the provider for its own tenant only.
 pub(crate) const SINGLE_TENANT_APP: Uuid = Uuid::from_u128(0xab1);
+pub(crate) const REDIRECT_URI: &str = "https://provider.example/done?from=consent";
 pub(crate) const SECRET: &str = "s~e+c/r=t&1";
 pub(crate) const EXPIRED_SECRET: &str = "older~secret";
 pub(crate) const SCOPE: &str = "https://servicebus.azure.net/.default";
@@ -110,6 +111,8 @@ fn populate(state: &mut State, now: OffsetDateTime) {
             home_tenant_id: PROVIDER,
             multi_tenant,
             client_secrets: vec![secret(EXPIRED_SECRET, now), secret(SECRET, now + Duration::DAY)],
+            redirect_uris: vec![REDIRECT_URI.to_owned()],
+            token_lifetime: None,
             federated_credentials: vec![FederatedCredential {
                 name: "handler".to_owned(),
                 issuer: format!("https://login.microsoftonline.com/{PROVIDER}/v2.0"),
