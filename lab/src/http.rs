@@ -60,7 +60,15 @@ impl HttpServer {
     /// # Errors
     /// When no port can be bound.
     pub(crate) async fn bind(name: &'static str) -> io::Result<Bound> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::bind_to(name, (Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Binds `address`; port 0 takes any.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub(crate) async fn bind_to(name: &'static str, address: SocketAddr) -> io::Result<Bound> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         Ok(Bound { name, listener, address })
     }

@@ -25,6 +25,8 @@ pub struct NamespaceConfig {
     pub sas_keys: Vec<SasKey>,
     /// The queues to begin with.
     pub queues: Vec<QueueConfig>,
+    /// Where to answer HTTP with the namespace's health and counts; port 0 takes any. Not part of the service.
+    pub http: Option<SocketAddr>,
     /// Where to listen for AMQP without TLS, as Microsoft's emulator does on port 5672; port 0 takes any.
     pub plain: Option<SocketAddr>,
     /// Where to listen for AMQP over TLS, as the service does on port 5671; port 0 takes any.
@@ -42,6 +44,7 @@ impl NamespaceConfig {
             disable_local_auth: false,
             sas_keys: Vec::new(),
             queues: Vec::new(),
+            http: None,
             plain: None,
             tls: Vec::new(),
         }
@@ -108,10 +111,17 @@ pub struct QueueConfig {
     pub duplicate_detection: Option<Duration>,
     /// `maxSizeInMegabytes`, in bytes; dead letters count too.
     pub max_size_bytes: u64,
+    /// `defaultMessageTimeToLive`: how long a message is good for that says nothing or more; none is for ever.
+    pub default_message_time_to_live: Option<Duration>,
+    /// `deadLetteringOnMessageExpiration`: messages whose time is over become dead letters instead of being dropped.
+    pub dead_lettering_on_message_expiration: bool,
+    /// `requiresSession`: messages have session ids, and a receiver takes those of one session.
+    pub requires_session: bool,
 }
 
 impl QueueConfig {
-    /// A queue with the service's defaults: locks of one minute, ten deliveries, one gibibyte, no duplicate detection.
+    /// A queue with the service's defaults: locks of one minute, ten deliveries, one gibibyte, messages good for ever,
+    /// no duplicate detection, no sessions.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -119,6 +129,9 @@ impl QueueConfig {
             max_delivery_count: 10,
             duplicate_detection: None,
             max_size_bytes: 1 << 30,
+            default_message_time_to_live: None,
+            dead_lettering_on_message_expiration: false,
+            requires_session: false,
         }
     }
 }

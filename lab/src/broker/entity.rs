@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::config::QueueConfig;
-use super::queue::{Assignment, ConsumerId, LockMode, Queue, QueueCounts, SubQueue};
+use super::queue::{Assignment, ConsumerId, LockMode, Notice, Queue, QueueCounts, SessionError, SubQueue};
 use crate::clock::Clock;
 
 /// How often locks are looked at when a stepped clock stands still: a real one is slept towards.
@@ -20,6 +20,7 @@ const STEPPED_CLOCK_POLL: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(crate) struct Mailbox {
     assignments: Mutex<Vec<Assignment>>,
+    notices: Mutex<Vec<Notice>>,
     /// Wakes the connection.
     pub(crate) wake: Notify,
 }
@@ -30,8 +31,18 @@ impl Mailbox {
         std::mem::take(&mut lock(&self.assignments))
     }
 
+    /// Takes what receivers must be told of their sessions.
+    pub(crate) fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut lock(&self.notices))
+    }
+
     fn put(&self, assignment: Assignment) {
         lock(&self.assignments).push(assignment);
+        self.wake.notify_one();
+    }
+
+    fn notify(&self, notice: Notice) {
+        lock(&self.notices).push(notice);
         self.wake.notify_one();
     }
 }
@@ -52,7 +63,7 @@ pub(crate) struct Entity {
 struct State {
     queue: Queue,
     mailboxes: HashMap<ConsumerId, Arc<Mailbox>>,
-    /// The lock expiry that the timer sleeps towards.
+    /// The deadline that the timer sleeps towards.
     armed: Option<OffsetDateTime>,
 }
 
@@ -72,7 +83,7 @@ impl Entity {
         }
     }
 
-    /// Changes the queue, after locks whose time is over have ended, and hands out what became ready.
+    /// Changes the queue, after everything whose time has come was done, and hands out what became ready.
     pub(crate) fn update<T>(&self, now: OffsetDateTime, change: impl FnOnce(&mut Queue) -> T) -> T {
         self.update_and_tidy(now, change, |_| ())
     }
@@ -100,6 +111,12 @@ impl Entity {
             self.timer.notify_one();
         }
         result
+    }
+
+    /// Marks the queue as deleted. What is done under the queue's lock from now on sees it.
+    pub(crate) fn remove(&self) {
+        let _state = lock(&self.state);
+        self.removed.cancel();
     }
 
     /// Lets what is assigned to `consumer` go into `mailbox` from now on.
@@ -138,6 +155,21 @@ impl Entity {
         );
     }
 
+    /// Locks a session for `consumer`, which has joined.
+    pub(crate) fn accept_session(
+        &self,
+        consumer: ConsumerId,
+        session: &Arc<str>,
+        now: OffsetDateTime,
+    ) -> Result<OffsetDateTime, SessionError> {
+        self.update(now, |queue| queue.accept_session(consumer, session, now))
+    }
+
+    /// Ends what `consumer`, which has left, has of a session or waits for.
+    pub(crate) fn release_session(&self, consumer: ConsumerId, now: OffsetDateTime) {
+        self.update(now, |queue| queue.release_session(consumer));
+    }
+
     /// What the queue holds and has seen.
     pub(crate) fn counts(&self) -> QueueCounts {
         lock(&self.state).queue.counts()
@@ -163,7 +195,7 @@ impl Entity {
         }
     }
 
-    /// Ends locks when their time is over, until the queue is removed.
+    /// Does what time does by itself, until the queue is removed.
     pub(crate) async fn run_timer(&self, clock: Clock) {
         loop {
             let deadline = {
@@ -194,13 +226,19 @@ impl Entity {
 
 impl State {
     fn hand_out(&mut self, now: OffsetDateTime) {
-        if !self.queue.can_assign() {
-            return;
+        self.queue.grant_sessions(now);
+        // A consumer asks only between `join` and `leave`, so it has a mailbox.
+        if self.queue.can_assign() {
+            for assignment in self.queue.assign(now) {
+                if let Some(mailbox) = self.mailboxes.get(&assignment.consumer) {
+                    mailbox.put(assignment);
+                }
+            }
         }
-        for assignment in self.queue.assign(now) {
-            // A consumer asks only between `join` and `leave`, so it has a mailbox.
-            if let Some(mailbox) = self.mailboxes.get(&assignment.consumer) {
-                mailbox.put(assignment);
+        for notice in self.queue.take_notices() {
+            let (Notice::Accepted { consumer, .. } | Notice::Lost { consumer }) = &notice;
+            if let Some(mailbox) = self.mailboxes.get(consumer) {
+                mailbox.notify(notice);
             }
         }
     }

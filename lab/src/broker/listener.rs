@@ -1,4 +1,4 @@
-//! Sockets: plain and TLS listeners that start a task for each connection.
+//! Sockets: plain and TLS listeners that start a task for each connection. Each takes AMQP and AMQP over WebSocket.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +15,9 @@ use super::shared::Shared;
 
 /// How long to wait after an accept that failed.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a peer may take for its TLS handshake.
+const TLS_HANDSHAKE: Duration = Duration::from_secs(60);
 
 /// Binds `address`.
 pub(crate) async fn bind(
@@ -57,7 +60,13 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, tls:
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let info = ConnectionInfo { address, tls: tls.is_some(), container_id: String::new(), links: Vec::new() };
+    let info = ConnectionInfo {
+        address,
+        tls: tls.is_some(),
+        websocket: false,
+        container_id: String::new(),
+        links: Vec::new(),
+    };
     let Some(acceptor) = tls else {
         let (reader, writer) = stream.into_split();
         return connection::serve(shared, info, reader, writer).await;
@@ -66,7 +75,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, tls:
     let shaken = async {
         // The sender lives in `shared`, so waiting cannot fail.
         silence.wait_for(|silent| !silent).await.ok();
-        acceptor.accept(stream).await
+        tokio::time::timeout(TLS_HANDSHAKE, acceptor.accept(stream)).await?
     };
     // Cancel safe: when the namespace stops, the connection is given up.
     let shaken = tokio::select! {

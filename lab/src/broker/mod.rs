@@ -4,22 +4,29 @@
 //! that writes (`amqp`). Tokens put on `$cbs` are checked (`auth`, `cbs`) against the tenant's signing key or the
 //! namespace's shared access keys; a link attaches when the directory gives the token's principal the right on that
 //! queue. Messages go as bytes into a queue, a state machine without I/O (`queue`) that the connections share
-//! (`entity`), and from there to whoever asked first.
+//! (`entity`), and from there to whoever asked first. How many operations a second that may be is set in `credits`.
 //!
-//! Not there yet, and refused: deferral, and every operation of `$management` but lock renewal. Not there at all:
-//! sessions, transactions, topics, AMQP over WebSocket. A message's time to live is carried but not enforced.
+//! A queue schedules, defers, expires and dead-letters messages and hands them out by session; what is not done by
+//! sending and settling is done on `$management` (`management`). All is in memory: a namespace that starts is empty.
+//! Besides, a namespace answers HTTP with its health and counts (`status`), and takes its queues from the `Config.json`
+//! of Microsoft's emulator (`emulator`).
+//!
+//! Not there at all: transactions, topics, forwarding to other queues.
 
 mod address;
 mod amqp;
 mod auth;
 mod cbs;
 mod config;
+mod credits;
+mod emulator;
 mod entity;
 mod listener;
 mod management;
 mod observe;
 mod queue;
 mod shared;
+mod status;
 mod wire;
 
 use std::net::SocketAddr;
@@ -30,12 +37,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::directory::Directory;
+use crate::http::HttpServer;
 use crate::jwt::SigningKey;
 pub use config::{BrokerError, NamespaceConfig, QueueConfig, SasKey, Sku};
+pub use emulator::{EmulatorConfig, EmulatorConfigError};
 use entity::{Entity, lock};
 pub use observe::{ConnectionInfo, HeldLock, Leftovers, LinkInfo, LinkRole, MessageSnapshot};
-pub use queue::{QueueCounts, SubQueue};
+pub use queue::{MessageState, QueueCounts, SubQueue};
 use shared::Shared;
+#[cfg(fuzzing)]
+pub use wire::untrusted;
 
 /// Connections that are being closed when the namespace is get this long to be gone.
 const CLOSING: Duration = Duration::from_millis(250);
@@ -54,6 +65,7 @@ pub struct Services {
 /// A running namespace. Dropping it stops it; [`Namespace::close`] also says what was left open.
 pub struct Namespace {
     shared: Arc<Shared>,
+    http: Option<(SocketAddr, HttpServer)>,
     plain: Option<SocketAddr>,
     tls: Vec<SocketAddr>,
 }
@@ -66,7 +78,7 @@ impl Namespace {
     /// same name.
     pub async fn start(config: NamespaceConfig, services: Services) -> Result<Self, BrokerError> {
         let shared = Arc::new(Shared::new(config, services));
-        let mut namespace = Self { shared: Arc::clone(&shared), plain: None, tls: Vec::new() };
+        let mut namespace = Self { shared: Arc::clone(&shared), http: None, plain: None, tls: Vec::new() };
         for queue in &shared.config.queues {
             shared.add_queue(queue.clone())?;
         }
@@ -80,6 +92,10 @@ impl Namespace {
             listener::listen(&shared, listener, Some(TlsAcceptor::from(Arc::clone(config))));
             namespace.tls.push(bound);
         }
+        // Last, so that whoever asks for its health finds a namespace that is all there.
+        if let Some(address) = shared.config.http {
+            namespace.http = Some(status::serve(&shared, address).await?);
+        }
         Ok(namespace)
     }
 
@@ -88,12 +104,17 @@ impl Namespace {
         &self.shared.config.name
     }
 
-    /// Where AMQP without TLS is spoken.
+    /// Where AMQP without TLS is spoken, also over WebSocket.
     pub fn plain_addr(&self) -> Option<SocketAddr> {
         self.plain
     }
 
-    /// Where AMQP over TLS is spoken, in the order of the configuration.
+    /// Where `GET /health` and `GET /queues` are answered.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Where AMQP over TLS is spoken, also over WebSocket, in the order of the configuration.
     pub fn tls_addrs(&self) -> &[SocketAddr] {
         &self.tls
     }
@@ -106,7 +127,8 @@ impl Namespace {
         self.shared.add_queue(queue)
     }
 
-    /// Deletes a queue with its messages; its links are detached.
+    /// Deletes a queue with its messages. Its links are detached with `amqp:not-found`, and nothing that comes on them
+    /// from now on is accepted.
     ///
     /// # Errors
     /// [`BrokerError::NoSuchQueue`] when there is none of that name.
@@ -153,6 +175,26 @@ impl Namespace {
         self.shared.connection_count.subscribe().wait_for(|count| predicate(*count)).await.ok();
     }
 
+    /// Lets the namespace take this many operations a second: one for each message sent or received and each request to
+    /// `$management`. Beyond them it is throttled, as a Standard namespace beyond 1,000: sends and requests are refused,
+    /// and links that attach or ask for messages detached, all with `com.microsoft:server-busy`. With 0 everything is;
+    /// with `None`, as at the beginning, nothing. A second of the namespace's clock is meant.
+    /// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-throttling>
+    pub fn limit_operations(&self, per_second: Option<u32>) {
+        self.shared.credits.limit(per_second);
+    }
+
+    /// How many operations were refused because the namespace is throttled: the metric ThrottledRequests.
+    pub fn throttled_requests(&self) -> u64 {
+        *self.shared.credits.throttled.borrow()
+    }
+
+    /// Waits until `predicate` holds for [`Namespace::throttled_requests`].
+    pub async fn wait_for_throttled_requests(&self, predicate: impl Fn(u64) -> bool) {
+        // The sender lives in `shared`, which `self` holds, so waiting cannot fail.
+        self.shared.credits.throttled.subscribe().wait_for(|refused| predicate(*refused)).await.ok();
+    }
+
     /// Fault: all connections break off, without a word to the peers.
     pub fn drop_connections(&self) {
         for connection in self.shared.connections() {
@@ -177,7 +219,12 @@ impl Namespace {
 
     /// Stops the namespace and names what was still open: connections that nobody had closed, and locks that nobody
     /// had ended.
-    pub async fn close(self) -> Leftovers {
+    pub async fn close(mut self) -> Leftovers {
+        if let Some((_, http)) = self.http.take() {
+            for left in http.close().await {
+                tracing::debug!(left, "the namespace was closed in a request");
+            }
+        }
         let mut count = self.shared.connection_count.subscribe();
         // A peer that has just closed is not blamed; one that has not is still there after this.
         tokio::time::timeout(CLOSING, count.wait_for(|count| *count == 0)).await.ok();

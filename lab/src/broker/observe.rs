@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::queue::SubQueue;
+use super::queue::{MessageState, SubQueue};
 
 /// An open connection.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct ConnectionInfo {
     pub address: SocketAddr,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// Whether it speaks AMQP over WebSocket.
+    pub websocket: bool,
     /// The `container-id` of the peer's Open; empty until it has come.
     pub container_id: String,
     /// The open links, by channel and handle.
@@ -53,6 +55,10 @@ pub struct MessageSnapshot {
     pub sub_queue: SubQueue,
     /// Whether a receiver holds it.
     pub locked: bool,
+    /// Whether it is active, deferred or scheduled.
+    pub state: MessageState,
+    /// The session that it belongs to.
+    pub session_id: Option<String>,
     /// `DeadLetterReason`.
     pub dead_letter_reason: Option<String>,
     /// `DeadLetterErrorDescription`.
@@ -69,6 +75,8 @@ impl fmt::Debug for MessageSnapshot {
             .field("delivery_count", &self.delivery_count)
             .field("sub_queue", &self.sub_queue)
             .field("locked", &self.locked)
+            .field("state", &self.state)
+            .field("session_id", &self.session_id)
             .field("dead_letter_reason", &self.dead_letter_reason)
             .finish_non_exhaustive()
     }

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::amqp::error::Refusal;
 use super::config::{BrokerError, NamespaceConfig, QueueConfig};
+use super::credits::Credits;
 use super::entity::{Entity, Mailbox, lock};
 use super::observe::ConnectionInfo;
 use super::queue::ConsumerId;
@@ -29,10 +32,14 @@ pub(crate) struct Shared {
     /// Everything stops when this is cancelled.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// How many operations are taken.
+    pub(crate) credits: Credits,
     /// While true nothing is read or written, though connections are accepted.
     pub(crate) silence: watch::Sender<bool>,
     /// Changes when a connection comes or goes.
     pub(crate) connection_count: watch::Sender<usize>,
+    /// Counts the queues that were deleted; wakes the connections that may have links on one.
+    pub(crate) removals: watch::Sender<u64>,
     queues: RwLock<HashMap<String, Arc<Entity>>>,
     connections: Mutex<BTreeMap<u64, Arc<Registered>>>,
     last_id: AtomicU64,
@@ -45,8 +52,10 @@ impl Shared {
             services,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            credits: Credits::unlimited(),
             silence: watch::Sender::new(false),
             connection_count: watch::Sender::new(0),
+            removals: watch::Sender::new(0),
             queues: RwLock::default(),
             connections: Mutex::default(),
             last_id: AtomicU64::new(0),
@@ -56,6 +65,11 @@ impl Shared {
     /// `sb://{namespace}.servicebus.windows.net/{path}`, as the service's texts name things.
     pub(crate) fn uri(&self, path: &str) -> String {
         format!("sb://{}.servicebus.windows.net/{path}", self.config.name)
+    }
+
+    /// Pays `cost` credits for an operation.
+    pub(crate) fn pay(&self, cost: usize, now: OffsetDateTime) -> Result<(), Refusal> {
+        if self.credits.spend(cost, now) { Ok(()) } else { Err(Refusal::server_busy(&self.config.name)) }
     }
 
     pub(crate) fn next_consumer(&self) -> ConsumerId {
@@ -101,7 +115,8 @@ impl Shared {
         let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
         let entity = queues.remove(&address::path(name)).ok_or_else(|| self.no_such_queue(name))?;
         drop(queues);
-        entity.removed.cancel();
+        entity.remove();
+        self.removals.send_modify(|count| *count += 1);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::broker::Sku;
 use crate::token_service::BodyForm;
 
 /// A world: one provider, some customers.
@@ -23,6 +24,8 @@ pub struct LabConfig {
     pub poll_schedule: String,
     /// `StatusPollWindow` of the provider.
     pub poll_window: Duration,
+    /// Pricing tier of the customers' namespaces, which sets how large a message may be.
+    pub sku: Sku,
     /// `lockDuration` of every queue.
     pub lock_duration: Duration,
     /// Whether to start the Functions hosts, or only to stage their folders.
@@ -74,6 +77,7 @@ impl LabConfig {
             customers_source: CustomersSource::Registry,
             poll_schedule: "*/2 * * * * *".to_owned(),
             poll_window: Duration::from_secs(2),
+            sku: Sku::Standard,
             lock_duration: Duration::from_secs(30),
             hosts: Hosts::Lab,
             provider_settings: BTreeMap::new(),

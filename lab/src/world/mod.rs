@@ -185,7 +185,10 @@ impl Lab {
         let host = |name: &str, staged: &Staged, settings: &Settings, identity: Uuid| {
             let mut settings = settings.clone();
             let identity = self.managed_identity.attach(name, [identity]);
-            settings.extend(identity.environment().map(|(name, value)| (name.to_owned(), value)));
+            for (name, value) in identity.environment() {
+                // Settings that are there already lead to an endpoint of the test's own.
+                settings.entry(name.to_owned()).or_insert(value);
+            }
             HostConfig { tls: Some(tls.clone()), ..HostConfig::new(name, &staged.root, settings) }
         };
         let provider = &self.provider;
@@ -250,6 +253,11 @@ impl Lab {
     /// The token service.
     pub fn token_service(&self) -> &TokenService {
         &self.token_service
+    }
+
+    /// The managed identity endpoint.
+    pub fn managed_identity(&self) -> &ManagedIdentityEndpoint {
+        &self.managed_identity
     }
 
     /// The certificate authority of all TLS in this world.
@@ -322,6 +330,7 @@ impl Customer {
         let key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let mut namespace =
             NamespaceConfig::new(format!("sb-{}", tenant.name), tenant.tenant_id, &tenant.namespace_id);
+        namespace.sku = config.sku;
         namespace.sas_keys = vec![SasKey { name: KEY_NAME.to_owned(), key: key.clone() }];
         namespace.queues = [COMMAND_QUEUE, STATUS_QUEUE]
             .map(|queue| QueueConfig {

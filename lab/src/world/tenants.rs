@@ -55,6 +55,8 @@ pub fn add_provider(directory: &Directory, clock: &Clock) -> ProviderTenant {
             value: format!("{}~{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()),
             expires: clock.now() + Duration::days(180),
         }],
+        redirect_uris: vec!["https://entra.microsoft.com".to_owned()],
+        token_lifetime: None,
         federated_credentials: vec![FederatedCredential {
             name: "provider-function-app".to_owned(),
             issuer: format!("https://login.microsoftonline.com/{tenant_id}/v2.0"),

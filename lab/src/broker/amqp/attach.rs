@@ -12,9 +12,10 @@ use super::error::{Refusal, tracked};
 use super::incoming::IncomingLink;
 use super::outgoing::{Consumer, OutgoingLink, Supply};
 use super::session::{Link, Target};
+use super::waits::{Granted, SessionWanted};
 use crate::broker::address::{EntityPath, Node};
 use crate::broker::entity::Entity;
-use crate::broker::queue::{LockMode, SubQueue};
+use crate::broker::queue::{ConsumerId, LockMode, SubQueue};
 use crate::broker::wire::codec::WireError;
 use crate::directory::Action;
 
@@ -25,22 +26,41 @@ impl Connection {
         }
         let handle = attach.handle.0;
         self.drop_link(channel, handle);
-        match self.resolve(&attach) {
-            Ok(target) => self.accept(channel, attach, target),
-            Err(refusal) => {
-                tracing::debug!(
-                    link = attach.name,
-                    condition = refusal.condition,
-                    description = refusal.description,
-                    "attach refused"
-                );
-                // An attach without source and target first: after an ordinary one SDKs lose the error.
-                let answer = Attach { source: None, target: None, ..self.answer_to(&attach) };
-                self.context.write(channel, &answer)?;
-                let error = Some(refusal.into_error());
-                self.context.write(channel, &Detach { handle: handle.into(), closed: true, error })
+        let wanted =
+            self.resolve(&attach).and_then(|target| Ok((SessionWanted::of(&attach, &target)?, target)));
+        match wanted {
+            Ok((SessionWanted::Nothing, target)) => self.accept(channel, attach, target, None),
+            Ok((SessionWanted::This(session), target)) => {
+                self.accept_session(channel, attach, target, session)
             }
+            Ok((SessionWanted::Any(timeout), target)) => {
+                self.wait_for_session(channel, attach, target, timeout);
+                Ok(())
+            }
+            Err(refusal) => self.refuse_attach(channel, &attach, Some(refusal)),
         }
+    }
+
+    /// Ends a link that never was. An attach without source and target comes first: after an ordinary one SDKs lose the
+    /// error.
+    pub(crate) fn refuse_attach(
+        &mut self,
+        channel: u16,
+        attach: &Attach,
+        refusal: Option<Refusal>,
+    ) -> Result<(), WireError> {
+        if let Some(refusal) = &refusal {
+            tracing::debug!(
+                link = attach.name,
+                condition = refusal.condition,
+                description = refusal.description,
+                "attach refused"
+            );
+        }
+        let answer = Attach { source: None, target: None, ..self.answer_to(attach) };
+        self.context.write(channel, &answer)?;
+        let error = refusal.map(Refusal::into_error);
+        self.context.write(channel, &Detach { handle: attach.handle.clone(), closed: true, error })
     }
 
     /// The node that the link names, if the peer may attach to it.
@@ -63,12 +83,14 @@ impl Connection {
                     let text = "Messages cannot be sent to a dead-letter queue.";
                     return Err(Refusal::new("amqp:not-allowed", tracked(text)));
                 }
+                self.context.shared.pay(0, self.context.now)?;
                 Ok(Target::Queue(entity, path))
             }
             Node::Management(path) => {
                 // Either right opens the node; each operation asks for its own.
                 let node = format!("{}/$management", path.path());
                 let entity = self.authorize(&path, &node, &[Action::Listen, Action::Send])?;
+                self.context.shared.pay(0, self.context.now)?;
                 Ok(Target::Management(entity, path))
             }
         }
@@ -96,7 +118,14 @@ impl Connection {
         if allowed { Ok(entity) } else { Err(Refusal::unauthorized(claim, &uri)) }
     }
 
-    fn accept(&mut self, channel: u16, attach: Attach, target: Target) -> Result<(), WireError> {
+    /// Answers the attach of a link that now is; a receiver may have a session.
+    pub(crate) fn accept(
+        &mut self,
+        channel: u16,
+        attach: Attach,
+        target: Target,
+        session: Option<Granted>,
+    ) -> Result<(), WireError> {
         let handle = attach.handle.0;
         let limit = self.context.shared.config.sku.max_message_size();
         let max_message_size = match attach.role {
@@ -105,13 +134,19 @@ impl Connection {
             // the link of a peer that holds deliveries to what it was told.
             Role::Receiver => u64::MAX,
         };
-        let answer = Attach {
+        let mut answer = Attach {
             source: Some(attach.source.clone().unwrap_or_else(|| Box::new(Source::default()))),
             target: Some(attach.target.clone().unwrap_or_else(|| Box::new(AmqpTarget::default().into()))),
             max_message_size: Some(max_message_size),
             ..self.answer_to(&attach)
         };
+        if let Some(session) = &session {
+            session.write_into(&mut answer);
+        }
         self.context.write(channel, &answer)?;
+        if target.entity().is_some() {
+            self.clocks.linked();
+        }
         let link = match attach.role {
             Role::Sender => {
                 let delivery_count = attach.initial_delivery_count.unwrap_or(0);
@@ -122,7 +157,8 @@ impl Connection {
                     let TargetArchetype::Target(target) = *target;
                     target.address
                 });
-                let supply = self.supply(channel, handle, &target, &attach.snd_settle_mode);
+                let consumer = session.map(|session| session.consumer);
+                let supply = self.supply(channel, handle, &target, &attach.snd_settle_mode, consumer);
                 Link::Outgoing(OutgoingLink::new(attach.name, target, target_address, supply))
             }
         };
@@ -133,18 +169,42 @@ impl Connection {
         Ok(())
     }
 
-    fn supply(&mut self, channel: u16, handle: u32, target: &Target, mode: &SenderSettleMode) -> Supply {
-        let Target::Queue(entity, path) = target else { return Supply::Answers(VecDeque::new()) };
+    /// What a receiver's deliveries come from; `consumer` has joined the queue already.
+    fn supply(
+        &mut self,
+        channel: u16,
+        handle: u32,
+        target: &Target,
+        mode: &SenderSettleMode,
+        consumer: Option<ConsumerId>,
+    ) -> Supply {
+        let Target::Queue(entity, path) = target else {
+            return Supply::Answers {
+                waiting: VecDeque::new(),
+                settled: matches!(mode, SenderSettleMode::Settled),
+            };
+        };
         let mode = match mode {
             SenderSettleMode::Settled => LockMode::ReceiveAndDelete,
             SenderSettleMode::Unsettled | SenderSettleMode::Mixed => LockMode::PeekLock,
         };
+        let id = consumer.unwrap_or_else(|| self.join(channel, handle, entity, path.sub_queue));
+        Supply::Queue(Consumer::new(id, Arc::clone(entity), path.sub_queue, mode))
+    }
+
+    /// Makes a consumer whose messages and notices come to this link.
+    pub(crate) fn join(
+        &mut self,
+        channel: u16,
+        handle: u32,
+        entity: &Arc<Entity>,
+        sub_queue: SubQueue,
+    ) -> ConsumerId {
         let id = self.context.shared.next_consumer();
-        let sub_queue = path.sub_queue;
         let route = Route { channel, handle, entity: Arc::clone(entity), sub_queue };
         self.context.routes.insert(id, route);
         entity.join(id, Arc::clone(&self.context.registered.mailbox));
-        Supply::Queue(Consumer::new(id, Arc::clone(entity), sub_queue, mode))
+        id
     }
 
     /// An attach for the other end of the peer's link, on the handle of the same number.
@@ -175,39 +235,10 @@ impl Connection {
             properties: Some(Fields::new()),
         }
     }
-
-    /// Detaches links whose token has run out or whose queue is gone.
-    pub(crate) fn revalidate_links(&mut self) -> Result<(), WireError> {
-        let context = &self.context;
-        let mut lost = Vec::new();
-        for (channel, session) in &self.sessions {
-            for (handle, link) in &session.links {
-                let Some(entity) = link.target().entity() else { continue };
-                let path = link.target().path();
-                let uri = context.shared.uri(&path);
-                let refusal = if entity.removed.is_cancelled() {
-                    Refusal::not_found(&uri)
-                } else if !context.grants.cover(&path, context.now) {
-                    let action = match link {
-                        Link::Incoming(_) => Action::Send,
-                        Link::Outgoing(_) => Action::Listen,
-                    };
-                    Refusal::renew_token(link.name(), claim(action), &uri)
-                } else {
-                    continue;
-                };
-                lost.push((*channel, *handle, refusal));
-            }
-        }
-        for (channel, handle, refusal) in lost {
-            self.detach(channel, handle, refusal.into_error())?;
-        }
-        Ok(())
-    }
 }
 
 /// The claim that stands for an action in the service's texts.
-fn claim(action: Action) -> &'static str {
+pub(super) fn claim(action: Action) -> &'static str {
     match action {
         Action::Send => "Send",
         Action::Listen => "Listen",

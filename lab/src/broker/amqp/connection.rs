@@ -8,8 +8,11 @@ use bytes::BytesMut;
 use fe2o3_amqp_types::performatives::Close;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use super::deadlines::Clocks;
 use super::error::Refusal;
 use super::outlet::Outlet;
 use super::session::{Link, Session};
@@ -18,17 +21,8 @@ use crate::broker::entity::{Entity, lock};
 use crate::broker::observe::{ConnectionInfo, LinkInfo, LinkRole};
 use crate::broker::queue::{ConsumerId, SubQueue};
 use crate::broker::shared::{Registered, Shared};
-use crate::broker::wire::codec::{
-    FrameReader, MIN_MAX_FRAME_SIZE, WireError, decode, write_empty_frame, write_frame,
-};
-use crate::broker::wire::handshake::{self, HandshakeError};
-
-/// A peer that sends nothing for so long is cut off.
-const INACTIVE: Duration = Duration::from_secs(240);
-
-/// A peer must have put a token within this time.
-/// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide>
-const NO_TOKEN: time::Duration = time::Duration::seconds(20);
+use crate::broker::wire::codec::{FrameReader, MIN_MAX_FRAME_SIZE, WireError, decode, write_frame};
+use crate::broker::wire::handshake::{self, HandshakeError, Wire};
 
 /// A peer must have come to its Open within this time.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -103,25 +97,26 @@ pub(crate) struct Connection {
     pub(crate) is_open: bool,
     /// A Close was exchanged: nothing more is read.
     pub(crate) is_closed: bool,
-    opened: OffsetDateTime,
-    last_read: Instant,
-    last_write: Instant,
+    /// Our `container-id`.
+    pub(crate) container_id: String,
+    pub(super) clocks: Clocks,
+    /// Tells that a queue was deleted.
+    removals: watch::Receiver<u64>,
     next_tick: Instant,
 }
 
 /// Serves one connection from its first byte to its last.
-pub(crate) async fn serve<R, W>(shared: Arc<Shared>, info: ConnectionInfo, reader: R, mut writer: W)
+pub(crate) async fn serve<R, W>(shared: Arc<Shared>, info: ConnectionInfo, reader: R, writer: W)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin + Send + 'static,
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
 {
     let (id, registered) = shared.register(info);
-    let mut reader = FrameReader::new(reader);
     let mut silence = shared.silence.subscribe();
     let shaken = async {
         // The sender lives in `shared`, which this task holds, so waiting cannot fail.
         silence.wait_for(|silent| !silent).await.ok();
-        let shake = handshake::accept(&mut reader, &mut writer);
+        let shake = handshake::accept_any(FrameReader::new(reader), writer);
         match tokio::time::timeout(HANDSHAKE, shake).await {
             Ok(shaken) => Ok(shaken?),
             Err(_) => Err(ConnectionError::SlowHandshake),
@@ -132,9 +127,11 @@ where
         () = registered.kill.cancelled() => None,
         shaken = shaken => Some(shaken),
     };
+    let mut connection = Connection::new(Arc::clone(&shared), Arc::clone(&registered));
     match shaken {
-        Some(Ok(())) => {
-            let mut connection = Connection::new(Arc::clone(&shared), Arc::clone(&registered));
+        Some(Ok(Wire::Plain(reader, writer))) => connection.run(reader, writer).await,
+        Some(Ok(Wire::WebSocket(reader, writer))) => {
+            lock(&registered.info).websocket = true;
             connection.run(reader, writer).await;
         }
         Some(Err(error)) => tracing::debug!(%error, "a connection ended in its handshake"),
@@ -146,6 +143,7 @@ where
 impl Connection {
     fn new(shared: Arc<Shared>, registered: Arc<Registered>) -> Self {
         let now = shared.services.clock.now();
+        let removals = shared.removals.subscribe();
         Self {
             context: Context {
                 shared,
@@ -161,9 +159,9 @@ impl Connection {
             peer_idle_timeout: None,
             is_open: false,
             is_closed: false,
-            opened: now,
-            last_read: Instant::now(),
-            last_write: Instant::now(),
+            container_id: format!("{}_G0", Uuid::new_v4().simple()),
+            clocks: Clocks::start(now),
+            removals,
             next_tick: Instant::now() + TICK,
         }
     }
@@ -212,6 +210,7 @@ impl Connection {
         let mailbox = Arc::clone(&self.context.registered.mailbox);
         let outlet = Arc::clone(&self.context.outlet);
         let mut silence = self.context.shared.silence.subscribe();
+        let mut removals = self.removals.clone();
         let tick = tokio::time::sleep_until(self.next_tick);
         tokio::pin!(tick);
         // Clients send their first frames along with the handshake, so some may have been read already.
@@ -229,13 +228,14 @@ impl Connection {
                 () = mailbox.wake.notified() => (None, false),
                 () = outlet.drained.notified() => (None, false),
                 _ = silence.changed() => (None, false),
+                _ = removals.changed() => (None, false),
                 () = &mut tick => (None, true),
             };
             if filled == Some(false) || outlet.is_broken() {
                 return Ok(());
             }
             if filled.is_some() {
-                self.last_read = Instant::now();
+                self.clocks.last_read = Instant::now();
             }
             if ticked {
                 self.schedule_tick();
@@ -251,6 +251,11 @@ impl Connection {
     fn round<R: AsyncRead + Unpin>(&mut self, reader: &mut FrameReader<R>) -> Result<(), ConnectionError> {
         loop {
             self.begin_round();
+            // The sender lives in `shared`, which this task holds, so this cannot fail.
+            if self.removals.has_changed().unwrap_or(false) {
+                self.removals.mark_unchanged();
+                self.revalidate_links()?;
+            }
             let mut handled = 0;
             while handled < FRAMES_AT_ONCE && !self.is_closed {
                 let Some(frame) = reader.take_frame()? else { break };
@@ -259,7 +264,7 @@ impl Connection {
             }
             self.pump()?;
             if !self.context.out.is_empty() {
-                self.last_write = Instant::now();
+                self.clocks.last_write = Instant::now();
                 self.context.outlet.push(&mut self.context.out);
             }
             if handled < FRAMES_AT_ONCE {
@@ -275,27 +280,8 @@ impl Connection {
     /// The next look at deadlines comes often enough for the peer's idle time-out.
     pub(crate) fn schedule_tick(&mut self) {
         let period = self.peer_idle_timeout.map_or(TICK, |timeout| timeout / 6);
+        let period = period.min(self.next_wait_ends_in().unwrap_or(TICK));
         self.next_tick = Instant::now() + period.clamp(Duration::from_millis(20), TICK);
-    }
-
-    fn look_at_deadlines(&mut self) -> Result<(), ConnectionError> {
-        if self.last_read.elapsed() > INACTIVE {
-            let text = format!(
-                "The connection was inactive for more than the allowed {} milliseconds.",
-                INACTIVE.as_millis()
-            );
-            return Err(ConnectionError::Refused(Refusal::new("amqp:connection:forced", text)));
-        }
-        if self.context.grants.is_empty() && self.context.now - self.opened >= NO_TOKEN {
-            let text = format!("No token was put on $cbs within {NO_TOKEN} of the connection's opening.");
-            return Err(ConnectionError::Refused(Refusal::new("amqp:connection:forced", text)));
-        }
-        // Half of the peer's time-out would do; a quarter leaves room for a tick that comes late.
-        if self.peer_idle_timeout.is_some_and(|timeout| self.last_write.elapsed() >= timeout / 4) {
-            write_empty_frame(&mut self.context.out);
-        }
-        self.revalidate_links()?;
-        Ok(())
     }
 
     /// Tells the peer why the connection ends, where it can still hear it.

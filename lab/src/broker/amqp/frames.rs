@@ -6,7 +6,6 @@ use bytes::Bytes;
 use fe2o3_amqp::frames::amqp::{Frame, FrameBody};
 use fe2o3_amqp_types::definitions::{Error, Fields, Role};
 use fe2o3_amqp_types::performatives::{Close, Detach, End, Flow, Open, Transfer};
-use uuid::Uuid;
 
 use super::connection::{Connection, ConnectionError};
 use super::error::Refusal;
@@ -51,7 +50,7 @@ impl Connection {
             }
             FrameBody::Attach(attach) => self.on_attach(channel, attach)?,
             FrameBody::Detach(detach) => self.on_detach(channel, &detach)?,
-            FrameBody::Flow(flow) => self.on_flow(channel, &flow),
+            FrameBody::Flow(flow) => self.on_flow(channel, &flow)?,
             FrameBody::Transfer { performative, payload } => {
                 self.on_transfer(channel, &performative, payload)?
             }
@@ -59,6 +58,7 @@ impl Connection {
                 if let Some(session) = self.sessions.get_mut(&channel)
                     && disposition.role == Role::Receiver
                 {
+                    session.touch_receivers();
                     session.on_disposition(disposition, self.context.now);
                 }
             }
@@ -77,7 +77,7 @@ impl Connection {
         lock(&self.context.registered.info).container_id = open.container_id;
         self.is_open = true;
         let answer = Open {
-            container_id: format!("{}_G0", Uuid::new_v4().simple()),
+            container_id: self.container_id.clone(),
             hostname: None,
             max_frame_size: MAX_FRAME_SIZE.into(),
             channel_max: CHANNEL_MAX.into(),
@@ -94,6 +94,9 @@ impl Connection {
 
     fn on_detach(&mut self, channel: u16, detach: &Detach) -> Result<(), WireError> {
         let handle = detach.handle.0;
+        if self.end_wait(channel, handle, None)? {
+            return Ok(());
+        }
         let is_known = self.sessions.get(&channel).is_some_and(|session| session.links.contains_key(&handle));
         if is_known {
             self.drop_link(channel, handle);
@@ -111,13 +114,24 @@ impl Connection {
         self.context.write(channel, &Detach { handle: handle.into(), closed: true, error: Some(error) })
     }
 
-    fn on_flow(&mut self, channel: u16, flow: &Flow) {
-        let Some(session) = self.sessions.get_mut(&channel) else { return };
+    fn on_flow(&mut self, channel: u16, flow: &Flow) -> Result<(), WireError> {
+        let Some(session) = self.sessions.get_mut(&channel) else { return Ok(()) };
         session.on_flow(flow);
-        let Some(handle) = &flow.handle else { return };
-        if let Some(Link::Outgoing(link)) = session.links.get_mut(&handle.0) {
-            link.on_flow(flow);
+        let Some(handle) = &flow.handle else { return Ok(()) };
+        if let Some(wait) = session.waits.get_mut(&handle.0) {
+            wait.flow = Some(flow.clone());
+            return Ok(());
         }
+        let Some(link) = session.links.get_mut(&handle.0) else { return Ok(()) };
+        link.touch();
+        let Link::Outgoing(link) = link else { return Ok(()) };
+        link.on_flow(flow);
+        // A drain takes credit back rather than asking for messages.
+        let asks = matches!(link.supply, Supply::Queue(_)) && flow.link_credit > Some(0) && !flow.drain;
+        if asks && let Err(refusal) = self.context.shared.pay(0, self.context.now) {
+            return self.detach(channel, handle.0, refusal.into_error());
+        }
+        Ok(())
     }
 
     fn on_transfer(&mut self, channel: u16, transfer: &Transfer, payload: Bytes) -> Result<(), WireError> {
@@ -140,7 +154,7 @@ impl Connection {
         let handles: Vec<u32> = self
             .sessions
             .get(&channel)
-            .map(|session| session.links.keys().copied().collect())
+            .map(|session| session.links.keys().chain(session.waits.keys()).copied().collect())
             .unwrap_or_default();
         for handle in handles {
             self.drop_link(channel, handle);
@@ -152,6 +166,7 @@ impl Connection {
 
     /// Forgets a link and gives back what was assigned to it and not written.
     pub(crate) fn drop_link(&mut self, channel: u16, handle: u32) {
+        self.forget_wait(channel, handle);
         let Some(session) = self.sessions.get_mut(&channel) else { return };
         let Some(link) = session.links.remove(&handle) else { return };
         if let Link::Outgoing(link) = link
@@ -162,6 +177,7 @@ impl Connection {
             session.forget_queued(handle, usize::MAX, self.context.now);
             self.collect();
             self.context.routes.remove(&consumer.id);
+            consumer.entity.release_session(consumer.id, self.context.now);
         }
     }
 }

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use fe2o3_amqp_types::definitions::Handle;
 use fe2o3_amqp_types::performatives::{Flow, Transfer};
+use tokio::time::Instant;
 
 use super::error::Refusal;
 use super::session::Target;
@@ -16,6 +17,7 @@ pub(crate) struct IncomingLink {
     pub(crate) target: Target,
     /// The largest delivery in bytes.
     pub(crate) max_message_size: u64,
+    pub(crate) last_active: Instant,
     delivery_count: u32,
     credit: u32,
     assembly: Option<Delivery>,
@@ -59,7 +61,15 @@ impl Delivery {
 
 impl IncomingLink {
     pub(crate) fn new(name: String, target: Target, max_message_size: u64, delivery_count: u32) -> Self {
-        Self { name, target, max_message_size, delivery_count, credit: 0, assembly: None }
+        Self {
+            name,
+            target,
+            max_message_size,
+            last_active: Instant::now(),
+            delivery_count,
+            credit: 0,
+            assembly: None,
+        }
     }
 
     /// Takes one frame; a whole delivery when it was the last of one.
@@ -68,6 +78,7 @@ impl IncomingLink {
         transfer: &Transfer,
         payload: Bytes,
     ) -> Result<Option<Delivery>, Refusal> {
+        self.last_active = Instant::now();
         if transfer.aborted {
             self.assembly = None;
             self.count_delivery();

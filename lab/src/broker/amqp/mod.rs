@@ -1,11 +1,12 @@
 //! One connection: sessions, links, credit, and the two tasks that move its bytes.
 //!
 //! The reading task ([`connection`]) owns all state. It reads what is there, handles each frame ([`frames`],
-//! [`attach`], [`session`]), then lets messages and answers flow ([`pump`]) into one buffer, and hands the buffer to
+//! [`attach`], [`waits`], [`session`]), then lets messages and answers flow ([`pump`]) into one buffer, and hands the buffer to
 //! the writing task ([`outlet`]). It never waits for a write, so a peer whose socket is full can still be read.
 
 pub(crate) mod attach;
 pub(crate) mod connection;
+pub(crate) mod deadlines;
 pub(crate) mod error;
 pub(crate) mod frames;
 pub(crate) mod incoming;
@@ -16,3 +17,4 @@ pub(crate) mod pump;
 pub(crate) mod runs;
 pub(crate) mod session;
 pub(crate) mod settle;
+pub(crate) mod waits;

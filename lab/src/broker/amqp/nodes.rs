@@ -11,7 +11,6 @@ use super::session::{Link, Target};
 use crate::broker::wire::message::{BATCH_FORMAT, Message, MessageError, split_batch};
 use crate::broker::wire::request::Request;
 use crate::broker::{cbs, management};
-use crate::directory::Action;
 
 impl Connection {
     /// Handles a complete delivery and replies to it.
@@ -22,12 +21,16 @@ impl Connection {
             Err(Refusal::message_size_exceeded(delivery.size, link.max_message_size))
         } else {
             match link.target.clone() {
-                Target::Queue(entity, _) => messages(&delivery).and_then(|messages| {
-                    entity
-                        .update(self.context.now, |queue| queue.enqueue(messages, self.context.now))
-                        .map_err(|full| {
-                            Refusal::new("amqp:resource-limit-exceeded", tracked(&full.to_string()))
-                        })
+                Target::Queue(entity, path) => messages(&delivery).and_then(|messages| {
+                    self.context.shared.pay(messages.len(), self.context.now)?;
+                    entity.update(self.context.now, |queue| {
+                        // Under the queue's lock: once it is removed, nothing is taken any more.
+                        if entity.removed.is_cancelled() {
+                            return Err(Refusal::not_found(&self.context.shared.uri(&path.path())));
+                        }
+                        queue.enqueue(messages, self.context.now)?;
+                        Ok(())
+                    })
                 }),
                 node => self.on_request(channel, &node, delivery.payload()),
             }
@@ -60,8 +63,9 @@ impl Connection {
                 response
             }
             Target::Management(entity, path) => {
-                let may_listen = self.authorize(path, &node.path(), &[Action::Listen]).map(drop);
-                management::respond(&request, entity, path.sub_queue, may_listen, now)
+                let may = |action| self.authorize(path, &node.path(), &[action]).map(drop);
+                let paid = self.context.shared.pay(1, now);
+                management::respond(&request, entity, path.sub_queue, paid, may, now)
             }
         };
         match response.encode(&request) {
@@ -105,21 +109,11 @@ impl Connection {
 
 /// The messages of a delivery: one, or those of a batch.
 fn messages(delivery: &Delivery) -> Result<Vec<Message>, Refusal> {
-    let refusal = |error: MessageError| {
-        let condition = match error {
-            MessageError::Malformed(_) => "amqp:decode-error",
-            MessageError::MessageIdLength(_) => "com.microsoft:argument-out-of-range",
-        };
-        Refusal::new(condition, tracked(&error.to_string()))
+    let parse = |encoded: &[u8]| {
+        Message::parse(encoded, || Uuid::new_v4().simple().to_string()).map_err(Refusal::from)
     };
-    let parse =
-        |encoded: &[u8]| Message::parse(encoded, || Uuid::new_v4().simple().to_string()).map_err(refusal);
     if delivery.format != BATCH_FORMAT {
         return Ok(vec![parse(delivery.payload())?]);
     }
-    split_batch(delivery.payload())
-        .map_err(|malformed| refusal(malformed.into()))?
-        .into_iter()
-        .map(parse)
-        .collect()
+    split_batch(delivery.payload()).map_err(MessageError::from)?.into_iter().map(parse).collect()
 }

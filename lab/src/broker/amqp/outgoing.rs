@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fe2o3_amqp_types::definitions::Handle;
 use fe2o3_amqp_types::performatives::Flow;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use super::session::Target;
 use crate::broker::entity::Entity;
@@ -25,6 +26,7 @@ pub(crate) struct OutgoingLink {
     /// The address of the peer's end: where it may want answers to go.
     pub(crate) target_address: Option<String>,
     pub(crate) supply: Supply,
+    pub(crate) last_active: Instant,
     delivery_count: u32,
     credit: u32,
     drain: bool,
@@ -34,8 +36,12 @@ pub(crate) struct OutgoingLink {
 /// Where a link's deliveries come from.
 pub(crate) enum Supply {
     Queue(Consumer),
-    /// A `$cbs` or `$management` node.
-    Answers(VecDeque<Bytes>),
+    /// A `$cbs` or `$management` node. `settled` when the peer's link asked for that and will settle nothing itself: the
+    /// SDK for Go gives no more credit for answers that it takes to be unsettled.
+    Answers {
+        waiting: VecDeque<Bytes>,
+        settled: bool,
+    },
 }
 
 /// A receiver of a queue.
@@ -72,7 +78,17 @@ impl Consumer {
 
 impl OutgoingLink {
     pub(crate) fn new(name: String, source: Target, target_address: Option<String>, supply: Supply) -> Self {
-        Self { name, source, target_address, supply, delivery_count: 0, credit: 0, drain: false, echo: false }
+        Self {
+            name,
+            source,
+            target_address,
+            supply,
+            last_active: Instant::now(),
+            delivery_count: 0,
+            credit: 0,
+            drain: false,
+            echo: false,
+        }
     }
 
     /// Takes the peer's view of the link. Its credit is absolute: what it has not yet seen of ours counts against it.
@@ -89,6 +105,7 @@ impl OutgoingLink {
             return false;
         }
         self.credit -= 1;
+        self.last_active = Instant::now();
         self.delivery_count = self.delivery_count.wrapping_add(1);
         true
     }
@@ -97,7 +114,7 @@ impl OutgoingLink {
     pub(crate) fn excess(&self) -> u32 {
         match &self.supply {
             Supply::Queue(consumer) => consumer.queued.saturating_sub(self.credit),
-            Supply::Answers(_) => 0,
+            Supply::Answers { .. } => 0,
         }
     }
 
@@ -128,7 +145,7 @@ impl OutgoingLink {
     /// Keeps an answer until there is credit for it; `false` when too many wait already.
     pub(crate) fn answer(&mut self, answer: Bytes) -> bool {
         match &mut self.supply {
-            Supply::Answers(waiting) if waiting.len() < MAX_WAITING_ANSWERS => {
+            Supply::Answers { waiting, .. } if waiting.len() < MAX_WAITING_ANSWERS => {
                 waiting.push_back(answer);
                 true
             }
@@ -136,13 +153,13 @@ impl OutgoingLink {
         }
     }
 
-    /// The next answer, for which it uses one credit.
-    pub(crate) fn next_answer(&mut self) -> Option<Bytes> {
-        let Supply::Answers(waiting) = &mut self.supply else { return None };
+    /// The next answer, for which it uses one credit, and whether it goes settled.
+    pub(crate) fn next_answer(&mut self) -> Option<(Bytes, bool)> {
+        let Supply::Answers { waiting, settled } = &mut self.supply else { return None };
         if self.credit == 0 {
             return None;
         }
-        let answer = waiting.pop_front()?;
+        let answer = (waiting.pop_front()?, *settled);
         self.use_credit();
         Some(answer)
     }
@@ -151,7 +168,7 @@ impl OutgoingLink {
     pub(crate) fn flow_due(&mut self, handle: u32, blocked: bool, session: Flow) -> Option<Flow> {
         let idle = match &self.supply {
             Supply::Queue(consumer) => consumer.queued == 0 && consumer.asked == 0,
-            Supply::Answers(waiting) => waiting.is_empty(),
+            Supply::Answers { waiting, .. } => waiting.is_empty(),
         };
         let drained = self.drain && idle && !blocked;
         if drained {

@@ -15,6 +15,7 @@ use crate::broker::wire::codec::{DeliveryHead, WireError, write_transfer};
 impl Connection {
     /// Moves everything that can move now.
     pub(crate) fn pump(&mut self) -> Result<(), WireError> {
+        self.take_notices()?;
         loop {
             let (now, congested) = (self.context.now, self.context.is_congested());
             let mut again = false;
@@ -37,8 +38,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes what queues assigned to this connection's receivers and puts it before their sessions.
+    /// Takes what queues assigned to this connection's receivers and puts it before their sessions. A receiver whose
+    /// message the namespace has no time for is detached.
     pub(crate) fn collect(&mut self) {
+        let mut throttled = Vec::new();
         for assignment in self.context.registered.mailbox.take() {
             let Some(route) = self.context.routes.get(&assignment.consumer) else {
                 // Routes go only after the queue has been left and the mailbox emptied.
@@ -59,10 +62,21 @@ impl Connection {
                 content: Content::Message { entity, sub_queue, assignment },
                 progress: None,
             };
-            match link {
-                Some(outbox) => outbox.push_back(queued),
+            match link.map(|outbox| (outbox, self.context.shared.pay(1, self.context.now))) {
+                Some((outbox, Ok(()))) => outbox.push_back(queued),
+                Some((_, Err(refusal))) => throttled.push((route.channel, queued, refusal)),
                 None => queued.take_back(self.context.now),
             }
+        }
+        for (channel, queued, refusal) in throttled {
+            let session = self.sessions.get(&channel);
+            // First leave the queue, then give back: otherwise it would assign the same message here again.
+            if session.is_some_and(|session| session.links.contains_key(&queued.handle))
+                && let Err(error) = self.detach(channel, queued.handle, refusal.into_error())
+            {
+                tracing::error!(%error, "a Detach could not be written");
+            }
+            queued.take_back(self.context.now);
         }
     }
 }
@@ -126,10 +140,10 @@ impl Session {
     fn send(&mut self, channel: u16, context: &mut Context) -> bool {
         for (handle, link) in &mut self.links {
             if let Link::Outgoing(link) = link {
-                while let Some(answer) = link.next_answer() {
+                while let Some((payload, settled)) = link.next_answer() {
                     self.outbox.push_back(Queued {
                         handle: *handle,
-                        content: Content::Answer(answer),
+                        content: Content::Answer { payload, settled },
                         progress: None,
                     });
                 }
@@ -163,14 +177,18 @@ impl Session {
     /// Takes credit and an id for a delivery and encodes it; `false` when it is not to be sent any more.
     fn begin_delivery(&mut self, queued: &mut Queued, now: OffsetDateTime) -> bool {
         let (payload, unsettled) = match &queued.content {
-            Content::Answer(answer) => (answer.clone(), Some(Unsettled::Answer)),
+            Content::Answer { payload, settled } => {
+                (payload.clone(), (!settled).then_some(Unsettled::Answer))
+            }
             Content::Message { entity, sub_queue, assignment } => {
                 let Some(link) = self.outgoing(queued.handle, assignment.consumer) else { return false };
                 if let Supply::Queue(consumer) = &mut link.supply {
                     consumer.queued = consumer.queued.saturating_sub(1);
                 }
-                // The lock ran out while the peer did not read: the queue has the message back already.
+                // The lock ran out while the peer did not read: the queue has the message back already, unless the lock
+                // is that of a session and was renewed; then it comes again with its new end.
                 if assignment.stamp.locked_until.is_some_and(|until| until <= now) {
+                    queued.take_back(now);
                     return false;
                 }
                 if !link.use_credit() {
@@ -181,6 +199,7 @@ impl Session {
                     entity: Arc::clone(entity),
                     sub_queue: *sub_queue,
                     token: assignment.token,
+                    consumer: assignment.consumer,
                 });
                 (assignment.message.encode(&assignment.stamp), unsettled)
             }
@@ -234,7 +253,7 @@ impl Content {
             Self::Message { assignment, .. } => {
                 (assignment.token.to_bytes_le(), assignment.stamp.locked_until.is_none())
             }
-            Self::Answer(_) => ([0; 16], false),
+            Self::Answer { settled, .. } => ([0; 16], *settled),
         }
     }
 

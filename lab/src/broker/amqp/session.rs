@@ -6,11 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fe2o3_amqp_types::definitions::Fields;
 use fe2o3_amqp_types::performatives::{Begin, Flow};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::incoming::IncomingLink;
 use super::outgoing::{OutgoingLink, Supply};
 use super::runs::Runs;
+use super::waits::Wait;
 use crate::broker::address::EntityPath;
 use crate::broker::entity::Entity;
 use crate::broker::queue::{Assignment, ConsumerId, SubQueue};
@@ -68,6 +70,24 @@ impl Link {
     }
 }
 
+impl Link {
+    /// When something last happened on the link.
+    pub(crate) fn last_active(&self) -> Instant {
+        match self {
+            Self::Incoming(link) => link.last_active,
+            Self::Outgoing(link) => link.last_active,
+        }
+    }
+
+    /// Something happens on the link.
+    pub(crate) fn touch(&mut self) {
+        match self {
+            Self::Incoming(link) => link.last_active = Instant::now(),
+            Self::Outgoing(link) => link.last_active = Instant::now(),
+        }
+    }
+}
+
 /// A delivery that waits to be written.
 pub(crate) struct Queued {
     pub(crate) handle: u32,
@@ -78,18 +98,20 @@ pub(crate) struct Queued {
 
 pub(crate) enum Content {
     Message { entity: Arc<Entity>, sub_queue: SubQueue, assignment: Assignment },
-    Answer(Bytes),
+    Answer { payload: Bytes, settled: bool },
 }
 
 /// A delivery that the peer has not settled.
 #[derive(Clone)]
 pub(crate) enum Unsettled {
-    Message { entity: Arc<Entity>, sub_queue: SubQueue, token: Uuid },
+    Message { entity: Arc<Entity>, sub_queue: SubQueue, token: Uuid, consumer: ConsumerId },
     Answer,
 }
 
 pub(crate) struct Session {
     pub(crate) links: BTreeMap<u32, Link>,
+    /// Links that wait for a session of their queue, not yet answered, by handle.
+    pub(crate) waits: BTreeMap<u32, Wait>,
     pub(crate) outbox: VecDeque<Queued>,
     /// By delivery id. Ids start at 0 and a session does not live for four billion deliveries.
     pub(crate) unsettled: BTreeMap<u32, Unsettled>,
@@ -110,6 +132,7 @@ impl Session {
     pub(crate) fn new(begin: &Begin) -> Self {
         Self {
             links: BTreeMap::new(),
+            waits: BTreeMap::new(),
             outbox: VecDeque::new(),
             unsettled: BTreeMap::new(),
             next_delivery_id: 0,
@@ -137,6 +160,11 @@ impl Session {
             // The last field must be there: older Python SDKs index it.
             properties: Some(Fields::new()),
         }
+    }
+
+    /// The peer settles something: a disposition does not say on which link, so it counts for all.
+    pub(crate) fn touch_receivers(&mut self) {
+        self.links.values_mut().filter(|link| matches!(link, Link::Outgoing(_))).for_each(Link::touch);
     }
 
     /// Takes the session part of a flow.

@@ -1,7 +1,7 @@
 //! How the peer settles what it received.
 
 use fe2o3_amqp_types::definitions::{Error, Fields};
-use fe2o3_amqp_types::messaging::{DeliveryState, Modified};
+use fe2o3_amqp_types::messaging::DeliveryState;
 use fe2o3_amqp_types::performatives::Disposition;
 use time::OffsetDateTime;
 
@@ -55,7 +55,6 @@ enum Outcome {
     Settle(Settlement, Reply),
     /// Settled without an outcome: the peer forgets the delivery, its lock runs on.
     Forget,
-    Refuse(Refusal),
 }
 
 impl Outcome {
@@ -67,23 +66,31 @@ impl Outcome {
                 let properties = rejected.error.map(dead_letter_properties).unwrap_or_default();
                 Self::Settle(Settlement::DeadLetter(properties), Reply::Rejected)
             }
-            Some(DeliveryState::Modified(Modified { undeliverable_here: Some(true), .. })) => Self::Refuse(
-                Refusal::new("amqp:not-implemented", tracked("Messages cannot be deferred here.")),
-            ),
             Some(DeliveryState::Modified(modified)) => {
                 let properties = modified.message_annotations.as_ref().map(properties).unwrap_or_default();
-                Self::Settle(Settlement::Abandon(properties), Reply::Modified)
+                let settlement = match modified.undeliverable_here {
+                    Some(true) => Settlement::Defer(properties),
+                    Some(false) | None => Settlement::Abandon(properties),
+                };
+                Self::Settle(settlement, Reply::Modified)
             }
             Some(DeliveryState::Received(_)) | None => Self::Forget,
         }
     }
 
     fn apply(&self, unsettled: &Unsettled, now: OffsetDateTime) -> Reply {
-        let Unsettled::Message { entity, sub_queue, token } = unsettled else { return Reply::Accepted };
+        let Unsettled::Message { entity, sub_queue, token, consumer } = unsettled else {
+            return Reply::Accepted;
+        };
         match self {
             Self::Settle(settlement, reply) => {
                 match entity.update(now, |queue| queue.settle(*sub_queue, *token, settlement.clone())) {
                     Ok(()) => reply.clone(),
+                    Err(SettleError::LockLost)
+                        if entity.read(|queue| queue.session_is_lost(*sub_queue, *consumer)) =>
+                    {
+                        Reply::Refused(Refusal::session_lock_lost())
+                    }
                     Err(SettleError::LockLost) => Reply::LockLost,
                     Err(error @ SettleError::AlreadyDeadLettered) => {
                         Reply::Refused(Refusal::new("amqp:not-allowed", tracked(&error.to_string())))
@@ -91,7 +98,6 @@ impl Outcome {
                 }
             }
             Self::Forget => Reply::Accepted,
-            Self::Refuse(refusal) => Reply::Refused(refusal.clone()),
         }
     }
 }

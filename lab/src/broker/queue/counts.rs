@@ -1,7 +1,8 @@
 //! What a queue counts.
 
 /// Present sizes and running totals of a queue and its dead-letter queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct QueueCounts {
     /// Messages ready in the queue.
     pub active: u64,
@@ -9,7 +10,11 @@ pub struct QueueCounts {
     pub locked: u64,
     /// Messages ready in the dead-letter queue.
     pub dead_letter: u64,
-    /// Bytes held, in the queue and its dead-letter queue.
+    /// Messages deferred and not locked, in the queue and its dead-letter queue.
+    pub deferred: u64,
+    /// Messages that wait for their time.
+    pub scheduled: u64,
+    /// Bytes held, in the queue and its dead-letter queue, with the states of sessions.
     pub size_bytes: u64,
     /// Messages taken in, without duplicates.
     pub received_total: u64,
@@ -27,6 +32,14 @@ pub struct QueueCounts {
     pub released: u64,
     /// Messages moved to the dead-letter queue, for whatever reason.
     pub dead_lettered: u64,
-    /// Locks that ran out.
+    /// Locks that ran out, those of sessions not counted.
     pub expired_locks: u64,
+    /// Messages whose time to live was over, dropped or dead-lettered.
+    pub expired_messages: u64,
+    /// Scheduled messages that were cancelled.
+    pub cancelled: u64,
+    /// Messages deleted in a batch, without being received.
+    pub deleted: u64,
+    /// Sessions that a receiver holds.
+    pub locked_sessions: u64,
 }

@@ -1,26 +1,32 @@
 //! A queue and its dead-letter queue as a state machine: no I/O, no clock, no tasks.
 //!
 //! Messages enter with [`Queue::enqueue`]; receivers ask with [`Queue::request`]; [`Queue::assign`] gives what is
-//! ready to whoever asked first; [`Queue::settle`] ends a lock, [`Queue::expire`] those whose time is over. Every
+//! ready to whoever asked first; [`Queue::settle`] ends a lock; [`Queue::expire`] does what time does by itself. Every
 //! method that depends on time takes `now`.
 
 mod counts;
+mod deferred;
+mod delivery;
 mod duplicates;
+mod expiry;
+mod intake;
+mod peek;
+mod sessions;
+mod settle;
 mod store;
 
-use std::sync::Arc;
-
-use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use super::config::QueueConfig;
 use super::observe::MessageSnapshot;
-use super::wire::message::{Message, Stamp};
-use super::wire::request::encoded_text;
+use super::wire::message::Message;
 pub use counts::QueueCounts;
+pub(crate) use deferred::DeferredError;
 use duplicates::DuplicateHistory;
+use sessions::Sessions;
+pub(crate) use sessions::{Notice, SessionError};
 pub(crate) use store::{Assignment, LockMode};
-use store::{Locked, Store, Stored};
+use store::{State, Store};
 
 const DEAD_LETTER_REASON: &str = "DeadLetterReason";
 const DEAD_LETTER_ERROR_DESCRIPTION: &str = "DeadLetterErrorDescription";
@@ -32,6 +38,29 @@ pub enum SubQueue {
     Active,
     /// Its `$DeadLetterQueue`.
     DeadLetter,
+}
+
+/// What a receiver may know of a message's state.
+/// <https://learn.microsoft.com/azure/service-bus-messaging/message-browsing>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MessageState {
+    /// It is to be received, or is under the lock of who received it.
+    Active,
+    /// It is received by its number alone.
+    Deferred,
+    /// It enters the queue later.
+    Scheduled,
+}
+
+impl MessageState {
+    /// The value of `x-opt-message-state`.
+    pub(crate) const fn code(self) -> i32 {
+        match self {
+            Self::Active => 0,
+            Self::Deferred => 1,
+            Self::Scheduled => 2,
+        }
+    }
 }
 
 /// A receiver link, unique in the namespace.
@@ -50,17 +79,30 @@ pub(crate) enum Settlement {
     Abandon(PropertiesToModify),
     /// `released`: the message goes back as if it had not been delivered.
     Release,
+    /// `modified` with undeliverable-here: the message is received by its number from now on.
+    Defer(PropertiesToModify),
     /// `rejected`: the message goes to the dead-letter queue with these properties.
     DeadLetter(PropertiesToModify),
 }
 
 /// Why a message was not taken in.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the queue holds {held} bytes and takes {limit}; receive messages, or raise the queue's size")]
-pub(crate) struct QuotaExceeded {
-    held: u64,
-    limit: u64,
+pub(crate) enum EnqueueError {
+    /// The queue is full.
+    #[error("the queue holds {held} bytes and takes {limit}; receive messages, or raise the queue's size")]
+    QuotaExceeded { held: u64, limit: u64 },
+    /// The queue requires sessions.
+    #[error(
+        "The SessionId was not set on a message, and it cannot be sent to the entity. Entities that have session support \
+         enabled can only receive messages that have the SessionId set to a valid value."
+    )]
+    SessionIdMissing,
 }
+
+/// A number is that of no message in the state asked for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such message")]
+pub(crate) struct NotFound;
 
 /// Why a lock could not be ended or renewed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +121,7 @@ pub(crate) struct Held<'a> {
     sequence_number: i64,
     delivery_count: u32,
     sub_queue: SubQueue,
+    state: MessageState,
     pub(crate) locked: bool,
 }
 
@@ -90,6 +133,8 @@ impl Held<'_> {
             delivery_count: self.delivery_count,
             sub_queue: self.sub_queue,
             locked: self.locked,
+            state: self.state,
+            session_id: self.message.session_id().map(ToString::to_string),
             dead_letter_reason: self.message.application_property(DEAD_LETTER_REASON),
             dead_letter_error_description: self.message.application_property(DEAD_LETTER_ERROR_DESCRIPTION),
             body: self.message.body(),
@@ -102,6 +147,8 @@ pub(crate) struct Queue {
     config: QueueConfig,
     active: Store,
     dead_letter: Store,
+    /// Only where the queue requires them. The dead-letter queue has none.
+    sessions: Option<Sessions>,
     duplicates: Option<DuplicateHistory>,
     counts: QueueCounts,
     size: u64,
@@ -111,182 +158,47 @@ pub(crate) struct Queue {
 impl Queue {
     /// An empty queue. `seed` makes its lock tokens differ from those of other queues.
     pub(crate) fn new(config: QueueConfig, seed: u64) -> Self {
-        let duplicates = config.duplicate_detection.map(DuplicateHistory::new);
         Self {
+            active: Store::new(config.requires_session),
+            dead_letter: Store::new(false),
+            sessions: config.requires_session.then(Sessions::default),
+            duplicates: config.duplicate_detection.map(DuplicateHistory::new),
             config,
-            active: Store::default(),
-            dead_letter: Store::default(),
-            duplicates,
             counts: QueueCounts::default(),
             size: 0,
             tokens: LockTokens { seed, next: 0 },
         }
     }
 
-    /// Takes in all of `messages`, or none. One whose id was seen within the window counts as taken and is dropped.
-    pub(crate) fn enqueue(
-        &mut self,
-        messages: Vec<Message>,
-        now: OffsetDateTime,
-    ) -> Result<(), QuotaExceeded> {
-        let added: u64 = messages.iter().map(|message| message.size() as u64).sum();
-        if self.size + added > self.config.max_size_bytes {
-            return Err(QuotaExceeded { held: self.size, limit: self.config.max_size_bytes });
-        }
-        for message in messages {
-            if self.duplicates.as_mut().is_some_and(|history| !history.admit(message.id(), now)) {
-                self.counts.duplicates += 1;
-                continue;
-            }
-            self.counts.received_total += 1;
-            self.size += message.size() as u64;
-            self.active.append(Arc::new(message), now, 0);
-        }
-        Ok(())
-    }
-
-    /// `consumer` can take `count` more messages.
-    pub(crate) fn request(&mut self, sub_queue: SubQueue, consumer: ConsumerId, mode: LockMode, count: u32) {
-        self.store(sub_queue).request(consumer, mode, count);
-    }
-
-    /// `consumer` takes nothing more until it asks again.
-    pub(crate) fn withdraw(&mut self, sub_queue: SubQueue, consumer: ConsumerId) {
-        self.store(sub_queue).withdraw(consumer);
-    }
-
-    /// Whether something is ready that someone asked for.
-    pub(crate) fn can_assign(&self) -> bool {
-        self.active.can_assign() || self.dead_letter.can_assign()
-    }
-
-    /// Locks what is ready for those who asked, in the order in which they asked.
-    pub(crate) fn assign(&mut self, now: OffsetDateTime) -> Vec<Assignment> {
-        let locked_until = now + self.config.lock_duration;
-        let mut assignments = Vec::new();
-        for store in [&mut self.active, &mut self.dead_letter] {
-            while let Some((consumer, mode, stored)) = store.next_assignment() {
-                self.counts.delivered_total += 1;
-                self.counts.redelivered += u64::from(stored.delivery_count > 0);
-                let token = self.tokens.next();
-                let until = (mode == LockMode::PeekLock).then_some(locked_until);
-                assignments.push(Assignment {
-                    consumer,
-                    token,
-                    message: Arc::clone(&stored.message),
-                    stamp: Stamp {
-                        delivery_count: stored.delivery_count,
-                        sequence_number: stored.sequence_number,
-                        enqueued: stored.enqueued,
-                        locked_until: until,
-                    },
-                });
-                store.lock(token, Locked { stored, until });
-            }
-        }
-        assignments
-    }
-
-    /// Ends the lock `token`.
-    pub(crate) fn settle(
-        &mut self,
-        sub_queue: SubQueue,
-        token: Uuid,
-        settlement: Settlement,
-    ) -> Result<(), SettleError> {
-        if sub_queue == SubQueue::DeadLetter && matches!(settlement, Settlement::DeadLetter(_)) {
-            return Err(SettleError::AlreadyDeadLettered);
-        }
-        let mut stored = self.store(sub_queue).unlock(token).ok_or(SettleError::LockLost)?;
-        match settlement {
-            Settlement::Complete => {
-                self.counts.completed += 1;
-                self.size = self.size.saturating_sub(stored.message.size() as u64);
-            }
-            Settlement::Release => {
-                self.counts.released += 1;
-                self.store(sub_queue).put_back(stored);
-            }
-            Settlement::Abandon(properties) => {
-                self.counts.abandoned += 1;
-                self.modify(&mut stored, &properties);
-                self.delivery_failed(sub_queue, stored);
-            }
-            Settlement::DeadLetter(properties) => {
-                self.modify(&mut stored, &properties);
-                self.dead_letter(stored);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes back an assignment that was never sent: to the receivers it has not happened.
-    pub(crate) fn take_back(&mut self, sub_queue: SubQueue, token: Uuid) {
-        if let Some(stored) = self.store(sub_queue).unlock(token) {
-            self.counts.delivered_total -= 1;
-            self.counts.redelivered -= u64::from(stored.delivery_count > 0);
-            self.store(sub_queue).put_back(stored);
-        }
-    }
-
-    /// Lets the lock `token` run for another lock duration and says until when.
-    pub(crate) fn renew(
-        &mut self,
-        sub_queue: SubQueue,
-        token: Uuid,
-        now: OffsetDateTime,
-    ) -> Result<OffsetDateTime, SettleError> {
-        let until = now + self.config.lock_duration;
-        if self.store(sub_queue).renew(token, until) { Ok(until) } else { Err(SettleError::LockLost) }
-    }
-
-    /// Ends every lock whose time is over at `now`. The messages become ready again at their old place.
-    pub(crate) fn expire(&mut self, now: OffsetDateTime) {
-        for sub_queue in [SubQueue::Active, SubQueue::DeadLetter] {
-            while let Some(stored) = self.store(sub_queue).next_expired(now) {
-                self.counts.expired_locks += 1;
-                self.delivery_failed(sub_queue, stored);
-            }
-        }
-    }
-
-    /// Ends every lock as if its time were over.
-    pub(crate) fn expire_all(&mut self) {
-        self.expire(PrimitiveDateTime::MAX.assume_utc());
-    }
-
-    /// When the next lock runs out.
-    pub(crate) fn next_deadline(&self) -> Option<OffsetDateTime> {
-        [self.active.next_deadline(), self.dead_letter.next_deadline()].into_iter().flatten().min()
-    }
-
     /// The counters and the present sizes.
     pub(crate) fn counts(&self) -> QueueCounts {
+        let (active, dead) = (&self.active.index, &self.dead_letter.index);
         QueueCounts {
-            active: self.active.ready_len(),
-            locked: self.active.locked_len() + self.dead_letter.locked_len(),
-            dead_letter: self.dead_letter.ready_len(),
+            active: active.ready_len,
+            locked: (active.locked.len() + dead.locked.len()) as u64,
+            dead_letter: dead.ready_len,
+            deferred: active.deferred_len + dead.deferred_len,
+            scheduled: active.schedule.len() as u64,
             size_bytes: self.size,
+            locked_sessions: self.locked_sessions(),
             ..self.counts
         }
     }
 
     /// All messages in the order of their sequence numbers, the queue's before the dead letters.
     pub(crate) fn messages(&self) -> Vec<Held<'_>> {
-        let mut messages = Vec::new();
-        for (sub_queue, store) in
-            [(SubQueue::Active, &self.active), (SubQueue::DeadLetter, &self.dead_letter)]
-        {
-            messages.extend(store.all().map(|(stored, locked)| Held {
+        let stores = [(SubQueue::Active, &self.active), (SubQueue::DeadLetter, &self.dead_letter)];
+        let held = stores.into_iter().flat_map(|(sub_queue, store)| {
+            store.from(0).map(move |stored| Held {
                 message: &stored.message,
                 sequence_number: stored.sequence_number,
                 delivery_count: stored.delivery_count,
                 sub_queue,
-                locked,
-            }));
-        }
-        messages.sort_by_key(|held| (held.sub_queue, held.sequence_number));
-        messages
+                state: stored.message_state(),
+                locked: matches!(stored.state, State::Locked(_)),
+            })
+        });
+        held.collect()
     }
 
     fn store(&mut self, sub_queue: SubQueue) -> &mut Store {
@@ -294,46 +206,6 @@ impl Queue {
             SubQueue::Active => &mut self.active,
             SubQueue::DeadLetter => &mut self.dead_letter,
         }
-    }
-
-    fn modify(&mut self, stored: &mut Stored, properties: &PropertiesToModify) {
-        if properties.is_empty() {
-            return;
-        }
-        match stored.message.with_application_properties(properties) {
-            Ok(modified) => {
-                self.size = self.size + modified.size() as u64 - stored.message.size() as u64;
-                stored.message = Arc::new(modified);
-            }
-            // The message was walked through when it came in, so this does not happen. If it did, losing the
-            // properties is better than losing the message.
-            Err(malformed) => tracing::error!(%malformed, "properties could not be put into a message"),
-        }
-    }
-
-    /// One more delivery failed: back to its place, or to the dead-letter queue when that was the last one allowed.
-    fn delivery_failed(&mut self, sub_queue: SubQueue, mut stored: Stored) {
-        stored.delivery_count += 1;
-        let max = self.config.max_delivery_count;
-        if sub_queue == SubQueue::DeadLetter || stored.delivery_count < max {
-            self.store(sub_queue).put_back(stored);
-            return;
-        }
-        let reason = vec![
-            (DEAD_LETTER_REASON.to_owned(), encoded_text("MaxDeliveryCountExceeded")),
-            (
-                DEAD_LETTER_ERROR_DESCRIPTION.to_owned(),
-                encoded_text(&format!("Message could not be consumed after {max} delivery attempts.")),
-            ),
-        ];
-        self.modify(&mut stored, &reason);
-        self.dead_letter(stored);
-    }
-
-    /// The dead-letter queue numbers its messages itself; the enqueued time stays that of the queue.
-    fn dead_letter(&mut self, stored: Stored) {
-        self.counts.dead_lettered += 1;
-        self.dead_letter.append(stored.message, stored.enqueued, stored.delivery_count);
     }
 }
 

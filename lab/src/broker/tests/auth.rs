@@ -1,9 +1,11 @@
 //! `$cbs`, and who may attach where.
 
-use fe2o3_amqp_types::messaging::Target;
+use fe2o3_amqp::frames::amqp::FrameBody;
+use fe2o3_amqp_types::definitions::Role as RoleOfLink;
+use fe2o3_amqp_types::messaging::{Source, Target};
 use fe2o3_amqp_types::performatives::Attach;
 
-use super::build::{receiver, told};
+use super::build::{attach, receiver, told};
 use super::*;
 
 #[tokio::test]
@@ -19,24 +21,72 @@ async fn broker_b09_a_token_is_taken_again_and_again_on_the_same_links() {
 }
 
 #[tokio::test]
+async fn broker_b08_a_second_pair_of_cbs_links_is_tolerated() {
+    let world = World::start().await;
+    let mut peer = world.authorized().await;
+    peer.attach_node("$cbs", 110).await;
+    // The first pair still works, and when it is closed another may come.
+    assert_eq!(peer.put_token("sb://h/q", &world.token()).await.status, 202);
+    for handle in [100, 101] {
+        peer.detach(handle).await;
+    }
+    peer.has_cbs = false;
+    assert_eq!(peer.put_token("sb://h/q", &world.token()).await.status, 202);
+    peer.close().await;
+}
+
+#[tokio::test]
 async fn broker_b10_the_answer_finds_its_link_with_and_without_reply_to() {
     let world = World::start().await;
-    let mut peer = world.connect().await;
-    let token = world.token();
-    // No reply-to, as Python: the only receiver gets it.
-    assert_eq!(peer.put_token("sb://h/q", &token).await.handle, 101);
-    for handle in [110, 111] {
-        let target = Target { address: Some(format!("address-{handle}")), ..Target::default() };
-        let attach = Attach { target: Some(Box::new(target.into())), ..receiver(handle, "$cbs") };
-        peer.attach(attach).await.unwrap();
+    // Nothing, as Python; the name of the link, as JavaScript; the address of its far end, as .NET.
+    for (address, reply_to) in [(None, None), (None, Some("link-101")), (Some("guid"), Some("guid"))] {
+        let mut peer = world.connect().await;
+        peer.attach_sender(100, "$cbs").await.unwrap();
+        peer.attach(answers_to(101, "$cbs", address)).await.unwrap();
+        peer.flow(101, 0, 10, false, false).await;
+        peer.has_cbs = true;
+        peer.reply_to = reply_to.map(str::to_owned);
+        let answer = peer.put_token("sb://h/q", &world.token()).await;
+        assert_eq!((answer.status, answer.handle), (202, 101), "{reply_to:?}");
+        peer.close().await;
+    }
+}
+
+#[tokio::test]
+async fn broker_b10_among_many_links_the_answer_takes_the_one_that_is_named() {
+    let world = World::start().await;
+    let mut peer = world.authorized().await;
+    peer.attach_node("q/$management", 0).await;
+    for handle in [10, 11] {
+        peer.attach(answers_to(handle, "q/$management", Some(&format!("address-{handle}")))).await.unwrap();
         peer.flow(handle, 0, 10, false, false).await;
     }
-    // The name of the link, as JavaScript; the address of its far end, as .NET.
-    for (reply_to, handle) in
-        [("link-101", 101), ("link-110", 110), ("address-110", 110), ("address-111", 111)]
-    {
+    for (reply_to, handle) in [("link-1", 1), ("link-10", 10), ("address-10", 10), ("address-11", 11)] {
         peer.reply_to = Some(reply_to.into());
-        assert_eq!(peer.put_token("sb://h/q", &token).await.handle, handle, "{reply_to}");
+        let answer = peer.manage(0, "none", serde_amqp::Value::Null).await;
+        assert_eq!(answer.handle, handle, "{reply_to}");
+    }
+    peer.close().await;
+}
+
+/// A receiver of a node's answers whose own end has an address.
+fn answers_to(handle: u32, node: &str, address: Option<&str>) -> Attach {
+    let target = Target { address: address.map(str::to_owned), ..Target::default() };
+    Attach { target: Some(Box::new(target.into())), ..receiver(handle, node) }
+}
+
+#[tokio::test]
+async fn broker_b56_an_unknown_operation_is_answered_501() {
+    let world = World::start().await;
+    let mut peer = world.authorized().await;
+    peer.attach_node("q/$management", 0).await;
+    for operation in ["com.microsoft:no-such-operation", "READ", ""] {
+        let answer = peer.manage(0, operation, serde_amqp::Value::Null).await;
+        assert_eq!(
+            (answer.status, answer.condition.as_deref()),
+            (501, Some("amqp:not-implemented")),
+            "{operation}"
+        );
     }
     peer.close().await;
 }
@@ -73,16 +123,29 @@ async fn broker_b12_bad_tokens_and_unknown_entities_are_refused_with_the_service
 }
 
 #[tokio::test]
-async fn broker_b17_b18_an_attach_is_answered_with_every_field() {
+async fn broker_b17_an_attach_is_answered_with_every_field() {
     let world = World::start().await;
     let mut peer = world.authorized().await;
-    // The peer's attach has no initial-delivery-count.
     let sender = peer.attach_sender(0, "amqps://localhost/Q").await.unwrap();
     assert_eq!((sender.max_message_size, sender.initial_delivery_count), (Some(262_144), None));
     let receiver = peer.attach_receiver(1, "/q").await.unwrap();
     assert_eq!((receiver.max_message_size, receiver.initial_delivery_count), (Some(u64::MAX), Some(0)));
     assert_eq!(receiver.source.unwrap().address.as_deref(), Some("/q"));
-    peer.send_text(0, "first").await;
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b18_a_sender_that_names_no_initial_delivery_count_begins_with_0() {
+    let world = World::start().await;
+    let mut peer = world.authorized().await;
+    let target = Target { address: Some("q".into()), ..Target::default() };
+    for (handle, initial_delivery_count, expected) in [(0, None, 0), (1, Some(0), 0), (2, Some(7), 7)] {
+        let attach = attach(handle, RoleOfLink::Sender, Source::default(), target.clone());
+        peer.attach(Attach { initial_delivery_count, ..attach }).await.unwrap();
+        let FrameBody::Flow(flow) = peer.next().await.1 else { panic!("no flow") };
+        assert_eq!(flow.delivery_count, Some(expected));
+        peer.send_text(handle, "first").await;
+    }
     peer.close().await;
 }
 

@@ -13,13 +13,35 @@ use crate::broker::wire::codec::{write_empty_frame, write_frame};
 use crate::tls::CertificateAuthority;
 
 #[tokio::test]
-async fn broker_b02_b03_b04_what_comes_in_one_packet_is_answered_with_every_field() {
+async fn broker_b02_what_comes_in_one_packet_is_answered_in_its_order() {
     let world = World::start().await;
     let mut peer = Peer::raw(world.namespace.plain_addr().unwrap()).await;
-    let (FrameBody::Open(open), FrameBody::Begin(begin)) = peer.open_and_begin().await else { panic!() };
+    // With Open and Begin in the same packet, as Python does.
+    write_frame(&mut peer.out, 0, &receiver(101, "$cbs")).unwrap();
+    let cbs = peer.out.split();
+    let (opened, begun) = peer.open_and_begin_with(&cbs).await;
+    assert!(matches!((opened, begun), (FrameBody::Open(_), FrameBody::Begin(_))));
+    let FrameBody::Attach(attach) = peer.next().await.1 else { panic!("no attach") };
+    assert_eq!((attach.handle.0, attach.source.unwrap().address.as_deref()), (101, Some("$cbs")));
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b03_open_is_answered_with_every_field() {
+    let world = World::start().await;
+    let mut peer = Peer::raw(world.namespace.plain_addr().unwrap()).await;
+    let (FrameBody::Open(open), _) = peer.open_and_begin().await else { panic!() };
     assert_eq!((open.max_frame_size.0, open.channel_max.0), (65_536, 4999));
     assert_eq!((open.idle_time_out, open.properties.map(|map| map.len())), (Some(120_000), Some(0)));
     assert!(open.container_id.ends_with("_G0"));
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b04_begin_is_answered_with_every_field() {
+    let world = World::start().await;
+    let mut peer = Peer::raw(world.namespace.plain_addr().unwrap()).await;
+    let (_, FrameBody::Begin(begin)) = peer.open_and_begin().await else { panic!() };
     assert_eq!((begin.remote_channel, begin.properties.map(|map| map.len())), (Some(0), Some(0)));
     assert!(begin.incoming_window >= 1);
     peer.close().await;
@@ -43,23 +65,57 @@ async fn a_listener_with_tls_serves_as_the_plain_one_does() {
     peer.close().await;
 }
 
-#[tokio::test]
-async fn broker_b05_b07_b57_sessions_are_many_and_late_frames_on_dead_ones_are_ignored() {
-    let world = World::start().await;
+/// A peer with a token and sessions on `channels`, each with receivers on handles 0 and 1 and on 7.
+async fn with_sessions(world: &World, channels: &[u16]) -> Peer {
     let mut peer = world.authorized().await;
-    for channel in [1, 7] {
+    for &channel in channels {
         write_frame(&mut peer.out, channel, &begin()).unwrap();
-        write_frame(&mut peer.out, channel, &receiver(0, "q")).unwrap();
-        write_frame(&mut peer.out, channel, &receiver(1, "q")).unwrap();
+        for handle in [0, 1, 7] {
+            write_frame(&mut peer.out, channel, &receiver(handle, "q")).unwrap();
+        }
         peer.flush().await;
         assert!(matches!(peer.next().await, (answered, FrameBody::Begin(_)) if answered == channel));
-        assert!(matches!(peer.next().await, (answered, FrameBody::Attach(_)) if answered == channel));
-        assert!(matches!(peer.next().await, (answered, FrameBody::Attach(_)) if answered == channel));
+        for handle in [0, 1, 7] {
+            let (answered, FrameBody::Attach(attach)) = peer.next().await else { panic!("no attach") };
+            assert_eq!((answered, attach.handle.0), (channel, handle));
+        }
     }
+    peer
+}
+
+#[tokio::test]
+async fn broker_b05_channels_and_handles_begin_with_0_or_1() {
+    let world = World::start().await;
+    // Channel 0 and handle 100 are those of `$cbs`.
+    let mut peer = with_sessions(&world, &[1]).await;
+    peer.attach_receiver(0, "q").await.unwrap();
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b07_sessions_are_many_and_have_many_links() {
+    let world = World::start().await;
+    let mut peer = with_sessions(&world, &[1, 2, 7, 4999]).await;
+    let links = world.namespace.connections()[0].links.len();
+    assert_eq!(links, 2 + 4 * 3, "two of $cbs and three of each session");
     write_frame(&mut peer.out, 7, &End { error: None }).unwrap();
-    write_frame(&mut peer.out, 7, &Detach { handle: 0.into(), closed: true, error: None }).unwrap();
-    write_frame(&mut peer.out, 42, &Detach { handle: 0.into(), closed: true, error: None }).unwrap();
-    write_frame(&mut peer.out, 1, &Detach { handle: 1.into(), closed: true, error: None }).unwrap();
+    peer.flush().await;
+    assert!(matches!(peer.next().await, (7, FrameBody::End(_))));
+    assert_eq!(world.namespace.connections()[0].links.len(), 2 + 3 * 3, "the others stay");
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b57_what_ends_is_answered_and_late_frames_on_it_are_ignored() {
+    let world = World::start().await;
+    let mut peer = with_sessions(&world, &[1, 7]).await;
+    let detach = |handle: u32| Detach { handle: handle.into(), closed: true, error: None };
+    write_frame(&mut peer.out, 7, &End { error: None }).unwrap();
+    write_frame(&mut peer.out, 7, &detach(0)).unwrap();
+    write_frame(&mut peer.out, 42, &detach(0)).unwrap();
+    write_frame(&mut peer.out, 1, &detach(1)).unwrap();
+    write_frame(&mut peer.out, 1, &detach(1)).unwrap();
+    write_frame(&mut peer.out, 7, &End { error: None }).unwrap();
     peer.flush().await;
     assert!(matches!(peer.next().await, (7, FrameBody::End(_))));
     assert!(matches!(peer.next().await, (1, FrameBody::Detach(Detach { closed: true, error: None, .. }))));
@@ -71,26 +127,13 @@ async fn broker_b05_b07_b57_sessions_are_many_and_late_frames_on_dead_ones_are_i
 #[tokio::test(start_paused = true)]
 async fn broker_b06_the_broker_keeps_alive_and_cuts_off_who_says_nothing_for_240_seconds() {
     let world = World::start().await;
-    // In memory, so that tokio's clock can run ahead whenever both sides wait.
-    let (ours, theirs) = tokio::io::duplex(65_536);
-    let info = ConnectionInfo {
-        address: ([127, 0, 0, 1], 1).into(),
-        tls: false,
-        container_id: String::new(),
-        links: Vec::new(),
-    };
-    let (reader, writer) = tokio::io::split(theirs);
-    tokio::spawn(crate::broker::amqp::connection::serve(
-        Arc::clone(&world.namespace.shared),
-        info,
-        reader,
-        writer,
-    ));
-    let (reader, writer) = tokio::io::split(ours);
-    let mut peer = Peer::over(reader, writer);
+    let mut peer = world.unopened_in_memory();
     let idle_time_out = Duration::from_secs(30);
     peer.idle_time_out = Some(30_000);
     peer.open_and_begin().await;
+    // Without a link the connection would end sooner.
+    peer.put_token("sb://contoso.servicebus.windows.net/", &world.token()).await;
+    peer.attach_receiver(0, "q").await.unwrap();
     let opened = Instant::now();
     let mut last_sent = opened;
     let closed = loop {
@@ -99,6 +142,8 @@ async fn broker_b06_the_broker_keeps_alive_and_cuts_off_who_says_nothing_for_240
         match body {
             FrameBody::Empty => assert!(before.elapsed() <= idle_time_out / 2, "{:?}", before.elapsed()),
             FrameBody::Close(close) => break close,
+            // The link, which is not used.
+            FrameBody::Detach(_) => {}
             body => panic!("{body:?}"),
         }
         // For ten minutes the peer says just enough.

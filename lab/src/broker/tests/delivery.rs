@@ -63,7 +63,7 @@ async fn broker_b38_credit_is_absolute_and_can_be_lowered() {
 }
 
 #[tokio::test]
-async fn broker_b39_b40_a_drain_gives_what_is_there_and_then_ends_the_credit() {
+async fn broker_b39_a_drain_gives_what_is_there_and_then_ends_the_credit() {
     let world = World::start().await;
     let mut peer = pair(&world).await;
     for text in ["a", "b"] {
@@ -77,9 +77,21 @@ async fn broker_b39_b40_a_drain_gives_what_is_there_and_then_ends_the_credit() {
     peer.flow(1, 10, 0, true, false).await;
     let flow = expect_flow(&mut peer).await;
     assert_eq!((flow.delivery_count, flow.link_credit, flow.drain), (Some(10), Some(0), true));
-    peer.flow(1, 10, 5, false, true).await;
-    let flow = expect_flow(&mut peer).await;
-    assert_eq!((flow.handle.unwrap().0, flow.link_credit, flow.drain), (1, Some(5), false));
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b40_an_echo_is_answered_with_the_state_of_the_link() {
+    let world = World::start().await;
+    let mut peer = pair(&world).await;
+    for (credit, echoed) in [(5, true), (7, false), (9, true)] {
+        peer.flow(1, 0, credit, false, echoed).await;
+        if echoed {
+            let flow = expect_flow(&mut peer).await;
+            assert_eq!((flow.handle.unwrap().0, flow.delivery_count), (1, Some(0)));
+            assert_eq!((flow.link_credit, flow.drain), (Some(credit), false));
+        }
+    }
     peer.close().await;
 }
 

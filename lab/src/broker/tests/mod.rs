@@ -3,11 +3,19 @@
 mod auth;
 mod build;
 mod connection;
+mod deferral;
 mod delivery;
 mod faults;
+mod idle;
+mod management;
 mod peer;
+mod removal;
 mod sending;
+mod sessions;
 mod settling;
+mod throttling;
+mod time_passes;
+mod websocket;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -34,7 +42,7 @@ fn signing_key() -> &'static Arc<SigningKey> {
     KEY.get_or_init(|| Arc::new(SigningKey::generate().unwrap()))
 }
 
-/// A namespace with the queues `q` and `other`, a clock that stands still, and a principal that owns everything.
+/// A namespace with the queues `q`, `other` and, with sessions, `sessions`, a clock that stands still, and a principal that owns everything.
 struct World {
     namespace: Namespace,
     services: Services,
@@ -54,7 +62,11 @@ impl World {
         let queue =
             |name| QueueConfig { lock_duration: LOCK, max_delivery_count: 3, ..QueueConfig::new(name) };
         let mut config = NamespaceConfig {
-            queues: vec![queue("q"), queue("other")],
+            queues: vec![
+                queue("q"),
+                queue("other"),
+                QueueConfig { requires_session: true, ..queue("sessions") },
+            ],
             sas_keys: vec![SasKey { name: "Root".into(), key: "secret".into() }],
             plain: Some(([127, 0, 0, 1], 0).into()),
             ..NamespaceConfig::new("contoso", TENANT, RESOURCE_ID)
@@ -84,6 +96,29 @@ impl World {
     /// A peer with a session on channel 0.
     async fn connect(&self) -> Peer {
         Peer::connect(self.namespace.plain_addr().unwrap()).await
+    }
+
+    /// A peer as [`World::connect`] gives, on a stream in memory: there tokio's clock, when it is paused, runs ahead
+    /// whenever both sides wait.
+    async fn in_memory(&self) -> Peer {
+        let mut peer = self.unopened_in_memory();
+        peer.open_and_begin().await;
+        peer
+    }
+
+    fn unopened_in_memory(&self) -> Peer {
+        let (ours, theirs) = tokio::io::duplex(65_536);
+        let info = ConnectionInfo {
+            address: ([127, 0, 0, 1], 1).into(),
+            tls: false,
+            websocket: false,
+            container_id: String::new(),
+            links: Vec::new(),
+        };
+        let (reader, writer) = tokio::io::split(theirs);
+        tokio::spawn(amqp::connection::serve(Arc::clone(&self.namespace.shared), info, reader, writer));
+        let (reader, writer) = tokio::io::split(ours);
+        Peer::over(reader, writer)
     }
 
     /// A peer with a token for the whole namespace.

@@ -30,7 +30,7 @@ pub(super) struct Peer {
     writer: Box<dyn AsyncWrite + Send + Unpin>,
     pub(super) out: BytesMut,
     next_delivery_id: u32,
-    has_cbs: bool,
+    pub(super) has_cbs: bool,
     /// For the next Open, in milliseconds.
     pub(super) idle_time_out: Option<u32>,
     /// For the next request.
@@ -46,6 +46,8 @@ pub(super) struct Answer {
     pub(super) body: Value,
     /// The link on which it came.
     pub(super) handle: u32,
+    /// Whether it came settled.
+    pub(super) settled: bool,
 }
 
 /// A delivery as it arrived.
@@ -107,6 +109,11 @@ impl Peer {
     }
 
     pub(super) async fn open_and_begin(&mut self) -> (FrameBody, FrameBody) {
+        self.open_and_begin_with(&[]).await
+    }
+
+    /// Opens and begins with `more` frames in the same packet.
+    pub(super) async fn open_and_begin_with(&mut self, more: &[u8]) -> (FrameBody, FrameBody) {
         let open = Open {
             container_id: "test".into(),
             hostname: Some("localhost".into()),
@@ -122,6 +129,7 @@ impl Peer {
         self.out.extend_from_slice(b"AMQP\x00\x01\x00\x00");
         write_frame(&mut self.out, 0, &open).unwrap();
         write_frame(&mut self.out, 0, &begin()).unwrap();
+        self.out.extend_from_slice(more);
         self.flush().await;
         while self.reader.take_protocol_header().is_none() {
             assert!(self.reader.fill().await.unwrap());
@@ -131,6 +139,7 @@ impl Peer {
 
     pub(super) async fn flush(&mut self) {
         self.writer.write_all(&self.out.split()).await.unwrap();
+        self.writer.flush().await.unwrap();
     }
 
     pub(super) async fn send(&mut self, performative: &impl serde::Serialize) {
@@ -200,6 +209,12 @@ impl Peer {
         };
         assert!(error.info.is_some(), "an error has three fields");
         Err(error)
+    }
+
+    /// Detaches a link and waits for the answer.
+    pub(super) async fn detach(&mut self, handle: u32) {
+        self.send(&Detach { handle: handle.into(), closed: true, error: None }).await;
+        assert!(matches!(self.next().await.1, FrameBody::Detach(detach) if detach.error.is_none()));
     }
 
     pub(super) async fn flow(
@@ -345,6 +360,7 @@ impl Peer {
         // Settled and without a tag, as the .NET SDK sends them.
         self.transfer(handle, 0, Some(true), &to_vec(&Serializable(message)).unwrap()).await;
         let received = self.receive().await;
+        let settled = received.transfer.settled.unwrap_or(false);
         let (handle, answer) = (received.transfer.handle.0, received.message);
         assert_eq!(answer.properties.unwrap().correlation_id, Some(id));
         let properties = answer.application_properties.unwrap().0;
@@ -356,6 +372,7 @@ impl Peer {
         let Some(SimpleValue::Int(status)) = properties.get(status) else { panic!("{properties:?}") };
         Answer {
             handle,
+            settled,
             status: *status,
             description: text(description).unwrap(),
             condition: text("error-condition").or(text("errorCondition")),

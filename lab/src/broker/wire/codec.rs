@@ -59,6 +59,17 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Ok(self.io.read_buf(&mut self.buffer).await? > 0)
     }
 
+    /// Whether what has come begins with `prefix`, as soon as that can be told.
+    pub(crate) fn begins_with(&self, prefix: &[u8]) -> Option<bool> {
+        let begins = prefix.starts_with(&self.buffer) || self.buffer.starts_with(prefix);
+        (!begins || self.buffer.len() >= prefix.len()).then_some(begins)
+    }
+
+    /// The stream as it was before anything was read.
+    pub(crate) fn into_inner(self) -> impl AsyncRead + Unpin + use<R> {
+        AsyncReadExt::chain(io::Cursor::new(self.buffer), self.io)
+    }
+
     /// The eight bytes of a protocol header, once they are there.
     pub(crate) fn take_protocol_header(&mut self) -> Option<[u8; 8]> {
         let header = self.buffer.first_chunk::<8>().copied()?;
@@ -85,6 +96,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 /// Decodes one AMQP frame, as [`FrameReader::take_frame`] gives it.
 pub(crate) fn decode(mut frame: BytesMut) -> Result<Frame, WireError> {
     let body = frame.get_mut(4..).ok_or(Malformed)?;
+    if !body.is_empty() {
+        value::check(body)?;
+    }
     if !body.is_empty() && !body.starts_with(&[0x00, 0x53, DESCRIPTOR_OF_TRANSFER]) {
         value::symbolize_keys(body)?;
     }

@@ -11,7 +11,10 @@ pub(super) fn message_id(encoded: Option<&[u8]>) -> Option<String> {
     let encoded = encoded?;
     let id = match value::text(encoded) {
         Some(text) => text.to_owned(),
-        None => match serde_amqp::from_slice(encoded).ok()? {
+        None => match value::check(encoded)
+            .and_then(|()| serde_amqp::from_slice(encoded).map_err(|_| Malformed))
+            .ok()?
+        {
             Value::Ulong(number) => number.to_string(),
             Value::Uuid(uuid) => uuid::Uuid::from_bytes(uuid.into_inner()).to_string(),
             Value::Binary(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -36,6 +39,38 @@ pub(super) fn with_message_id(bare: &[u8], id: &str) -> Result<Bytes, Malformed>
     let mut out = Vec::with_capacity(bare.len() + id.len() + 16);
     put_compound(&mut out, PROPERTIES, 0xd0, fields.count.max(1), &list);
     out.extend_from_slice(rest);
+    Ok(out.into())
+}
+
+/// `bare` with these moments, in milliseconds since 1970, as the `creation-time` and `absolute-expiry-time` of its
+/// properties; each only where there was one.
+pub(super) fn with_lifetime(bare: &Bytes, creation: i64, expiry: i64) -> Result<Bytes, Malformed> {
+    const ABSOLUTE_EXPIRY_TIME: usize = 8;
+    const CREATION_TIME: usize = 9;
+    let first = sections(bare).next().transpose()?.filter(|section| section.code == PROPERTIES);
+    let Some(section) = first else { return Ok(bare.clone()) };
+    let mut fields = Elements::of(section.value)?.collect::<Result<Vec<_>, _>>()?;
+    let timestamp = |moment: i64| [[0x83].as_slice(), &moment.to_be_bytes()].concat();
+    let moments = [(ABSOLUTE_EXPIRY_TIME, timestamp(expiry)), (CREATION_TIME, timestamp(creation))];
+    let mut is_changed = false;
+    for (at, moment) in &moments {
+        if let Some(field) = fields.get_mut(*at).filter(|field| ***field != [0x40]) {
+            *field = moment;
+            is_changed = true;
+        }
+    }
+    if !is_changed {
+        return Ok(bare.clone());
+    }
+    let mut out = Vec::with_capacity(bare.len() + 32);
+    put_compound(
+        &mut out,
+        PROPERTIES,
+        0xd0,
+        u32::try_from(fields.len()).unwrap_or(u32::MAX),
+        &fields.concat(),
+    );
+    out.extend_from_slice(&bare[section.whole.len()..]);
     Ok(out.into())
 }
 

@@ -1,8 +1,8 @@
 //! What a message looks like after it went through the broker, read with a decoder that is not ours.
 
 use fe2o3_amqp_types::messaging::{
-    AmqpValue, ApplicationProperties, Body, Data, Footer, Header, Message as Decoded, MessageAnnotations,
-    Properties,
+    AmqpValue, ApplicationProperties, Body, Data, DeliveryAnnotations, Footer, Header, Message as Decoded,
+    MessageAnnotations, Properties,
     message::__private::{Deserializable, Serializable},
 };
 use fe2o3_amqp_types::primitives::SimpleValue;
@@ -10,6 +10,7 @@ use serde_amqp::primitives::Binary;
 use serde_amqp::{Value, from_slice, to_vec};
 use time::OffsetDateTime;
 use time::macros::datetime;
+use uuid::Uuid;
 
 use super::super::message::{Message, MessageError, Stamp, split_batch};
 
@@ -28,7 +29,7 @@ fn data(bytes: &[u8]) -> Body<Value> {
 }
 
 fn stamp(delivery_count: u32, locked_until: Option<OffsetDateTime>) -> Stamp {
-    Stamp { delivery_count, sequence_number: 7, enqueued: NOW, locked_until }
+    Stamp { delivery_count, sequence_number: 7, enqueued: NOW, locked_until, message_state: None }
 }
 
 fn parse(encoded: &[u8]) -> Message {
@@ -143,4 +144,17 @@ fn bodies_of_every_kind_are_kept_and_rubbish_is_refused() {
     for rubbish in [b"hello".as_slice(), &[0x00, 0x53, 0x75, 0xa0, 9], &[0x00, 0x53, 0x73, 0x40]] {
         assert!(Message::parse(rubbish, String::new).is_err(), "{rubbish:02x?}");
     }
+}
+
+#[test]
+fn a_message_that_is_locked_without_a_delivery_has_its_token_as_an_annotation() {
+    let mut sent = full();
+    sent.delivery_annotations =
+        Some(DeliveryAnnotations([("x-of-the-senders-hop".into(), Value::Uint(1))].into_iter().collect()));
+    let message = parse(&to_vec(&Serializable(sent)).unwrap());
+    let token = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+    let received = decode(&message.encode_locked(&stamp(0, Some(NOW)), token));
+    let expected = [("x-opt-lock-token".into(), Value::Uuid(token.into_bytes().into()))];
+    assert_eq!(received.delivery_annotations, Some(DeliveryAnnotations(expected.into_iter().collect())));
+    assert_eq!(received.body, data(b"hello"));
 }

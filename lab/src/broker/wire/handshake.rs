@@ -9,9 +9,11 @@ use fe2o3_amqp::frames::sasl::{Frame, FrameCodec};
 use fe2o3_amqp_types::sasl::{SaslCode, SaslMechanisms, SaslOutcome};
 use serde_amqp::primitives::{Binary, Symbol};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::codec::{FrameReader, WireError};
+use super::websocket;
 
 const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 const SASL_HEADER: [u8; 8] = *b"AMQP\x03\x01\x00\x00";
@@ -34,6 +36,9 @@ pub(crate) enum HandshakeError {
     /// The SASL exchange went wrong.
     #[error("the SASL exchange failed: {0}")]
     Sasl(String),
+    /// The peer began with HTTP, but not for a WebSocket.
+    #[error("the peer asked by HTTP, and not for AMQP over WebSocket: {0}")]
+    WebSocket(#[source] Box<tungstenite::Error>),
     /// The peer left.
     #[error("the peer left before the handshake was over")]
     Closed,
@@ -79,6 +84,39 @@ where
     let header = read_header(reader).await?;
     write(writer, &AMQP_HEADER).await?;
     if header == AMQP_HEADER { Ok(()) } else { Err(HandshakeError::Header(header)) }
+}
+
+/// A connection up to its Open: the stream it came on, or the one inside its WebSocket.
+pub(crate) enum Wire<R, W> {
+    Plain(FrameReader<R>, W),
+    WebSocket(FrameReader<websocket::Incoming>, websocket::Outgoing),
+}
+
+/// As [`accept`], after the request for a WebSocket if the peer begins with one.
+pub(crate) async fn accept_any<R, W>(
+    mut reader: FrameReader<R>,
+    mut writer: W,
+) -> Result<Wire<R, W>, HandshakeError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let begins_with_http = loop {
+        match reader.begins_with(b"GET ") {
+            Some(begins) => break begins,
+            None => fill(&mut reader).await?,
+        }
+    };
+    if !begins_with_http {
+        accept(&mut reader, &mut writer).await?;
+        return Ok(Wire::Plain(reader, writer));
+    }
+    let (reader, mut writer) = websocket::accept(tokio::io::join(reader.into_inner(), writer))
+        .await
+        .map_err(|error| HandshakeError::WebSocket(Box::new(error)))?;
+    let mut reader = FrameReader::new(reader);
+    accept(&mut reader, &mut writer).await?;
+    Ok(Wire::WebSocket(reader, writer))
 }
 
 async fn read_header<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> Result<[u8; 8], HandshakeError> {

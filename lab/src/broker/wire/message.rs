@@ -4,8 +4,12 @@
 //! everything else is passed on byte for byte, also what nobody here can decode.
 //! <https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html>
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::edit;
 use super::value::{self, Elements, Malformed};
@@ -13,9 +17,12 @@ use super::value::{self, Elements, Malformed};
 /// `message-format` of a transfer that carries many messages, one in each data section.
 pub(crate) const BATCH_FORMAT: u32 = 0x8001_3700;
 
-/// `message-id` may have this many characters.
+/// A message id and a session id may have this many characters.
 /// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas>
-const MAX_MESSAGE_ID: usize = 128;
+const MAX_ID: usize = 128;
+
+/// `group-id` of the properties is the session id.
+const GROUP_ID: usize = 10;
 
 pub(super) const HEADER: u8 = 0x70;
 const DELIVERY_ANNOTATIONS: u8 = 0x71;
@@ -28,6 +35,9 @@ const DATA: u8 = 0x75;
 const OWN_ANNOTATIONS: [&str; 4] =
     ["x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until", "x-opt-message-state"];
 
+/// The annotation by which an ordinary send schedules its message.
+const SCHEDULED_ENQUEUE_TIME: &str = "x-opt-scheduled-enqueue-time";
+
 /// Why bytes are no acceptable message.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MessageError {
@@ -35,8 +45,11 @@ pub(crate) enum MessageError {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// The id is too long.
-    #[error("the message id has {0} characters; it may have {MAX_MESSAGE_ID}")]
+    #[error("the message id has {0} characters; it may have {MAX_ID}")]
     MessageIdLength(usize),
+    /// The session id is too long.
+    #[error("the session id has {0} characters; it may have {MAX_ID}")]
+    SessionIdLength(usize),
 }
 
 /// One section of an encoded message.
@@ -79,6 +92,8 @@ pub(crate) struct Stamp {
     pub(crate) enqueued: OffsetDateTime,
     /// `x-opt-locked-until`; none in receive-and-delete mode.
     pub(crate) locked_until: Option<OffsetDateTime>,
+    /// `x-opt-message-state`, which only messages that `$management` hands out have.
+    pub(crate) message_state: Option<i32>,
 }
 
 /// A stored message. Its `Debug` shows the id and the size only.
@@ -92,6 +107,11 @@ pub(crate) struct Message {
     annotation_count: u32,
     /// Properties, application properties, body and footer.
     bare: Bytes,
+    session_id: Option<Arc<str>>,
+    /// Milliseconds.
+    time_to_live: Option<u32>,
+    /// Milliseconds since 1970.
+    scheduled_for: Option<i64>,
 }
 
 impl Message {
@@ -107,18 +127,26 @@ impl Message {
             annotations: Bytes::new(),
             annotation_count: 0,
             bare: Bytes::new(),
+            session_id: None,
+            time_to_live: None,
+            scheduled_for: None,
         };
         let mut bare_start = 0;
         let mut properties = None;
         for section in sections(&encoded) {
             let section = section?;
             match section.code {
-                HEADER => message.header = header_fields(section.value)?,
+                HEADER => {
+                    message.header = header_fields(section.value)?;
+                    let ttl = Elements::of(section.value)?.nth(2).transpose()?;
+                    message.time_to_live = ttl.and_then(value::unsigned);
+                }
                 DELIVERY_ANNOTATIONS => message.delivery_annotations = encoded.slice_ref(section.whole),
                 MESSAGE_ANNOTATIONS => {
                     let (count, entries) = foreign_annotations(section.value)?;
                     message.annotation_count = count;
                     message.annotations = entries;
+                    message.scheduled_for = scheduled_enqueue_time(section.value)?;
                 }
                 code => {
                     properties = (code == PROPERTIES).then_some(section.value);
@@ -135,12 +163,20 @@ impl Message {
                 Elements::of(section.value)?.try_for_each(|element| element.map(drop))?;
             }
         }
-        let id = match properties {
-            Some(list) => edit::message_id(Elements::of(list)?.next().transpose()?),
-            None => None,
-        };
+        let (mut id, mut session_id) = (None, None);
+        if let Some(list) = properties {
+            id = edit::message_id(Elements::of(list)?.next().transpose()?);
+            session_id = Elements::of(list)?.nth(GROUP_ID).transpose()?.and_then(value::text);
+        }
+        if let Some(session_id) = session_id {
+            let length = session_id.chars().count();
+            if length > MAX_ID {
+                return Err(MessageError::SessionIdLength(length));
+            }
+            message.session_id = Some(session_id.into());
+        }
         message.id = match id {
-            Some(id) if id.chars().count() > MAX_MESSAGE_ID => {
+            Some(id) if id.chars().count() > MAX_ID => {
                 return Err(MessageError::MessageIdLength(id.chars().count()));
             }
             Some(id) => id,
@@ -156,6 +192,45 @@ impl Message {
     /// The message id as text.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The session that the message belongs to.
+    pub(crate) fn session_id(&self) -> Option<&Arc<str>> {
+        self.session_id.as_ref()
+    }
+
+    /// How long the message is good for, by its sender's word.
+    pub(crate) fn time_to_live(&self) -> Option<Duration> {
+        self.time_to_live.map(|ttl| Duration::from_millis(ttl.into()))
+    }
+
+    /// When the message is to enter its queue.
+    pub(crate) fn scheduled_for(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.scheduled_for?) * 1_000_000).ok()
+    }
+
+    /// The message with `ttl` in its header, and with the times of its creation and its expiry, if it has them, counted
+    /// from `enqueued`: what the sender wrote there by its own clock does not hold any more. Receivers read a time to live
+    /// from the one as well as from the difference of the others.
+    /// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide#properties>
+    pub(crate) fn expiring(
+        &self,
+        ttl: Duration,
+        enqueued: OffsetDateTime,
+        expires: OffsetDateTime,
+    ) -> Result<Self, Malformed> {
+        let mut header = Vec::with_capacity(16);
+        let mut rest = self.header.as_ref();
+        for _ in 0..2 {
+            let (field, after) = rest.split_at(value::length(rest)?);
+            header.extend_from_slice(field);
+            rest = after;
+        }
+        let ttl = u32::try_from(ttl.as_millis()).unwrap_or(u32::MAX);
+        header.push(0x70);
+        header.put_u32(ttl);
+        let bare = edit::with_lifetime(&self.bare, milliseconds(enqueued), milliseconds(expires))?;
+        Ok(Self { header: header.into(), bare, time_to_live: Some(ttl), ..self.clone() })
     }
 
     /// What the message counts for against the queue's size, in bytes.
@@ -197,6 +272,12 @@ impl Message {
         body.into()
     }
 
+    /// The message as it goes to a receiver by another way than a delivery, whose tag would be the lock's token. It stands
+    /// in the annotation of the hop, where the SDK for Go looks for it; what the sender annotated its own hop with goes.
+    pub(crate) fn encode_locked(&self, stamp: &Stamp, token: Uuid) -> Bytes {
+        Self { delivery_annotations: lock_token_annotation(token), ..self.clone() }.encode(stamp)
+    }
+
     /// The message as it goes to a receiver.
     pub(crate) fn encode(&self, stamp: &Stamp) -> Bytes {
         const OWN_ANNOTATIONS_SIZE: usize = 128;
@@ -210,14 +291,19 @@ impl Message {
         out.extend_from_slice(&self.delivery_annotations);
         out.extend_from_slice(&[0x00, 0x53, MESSAGE_ANNOTATIONS, 0xd1]);
         let size_at = out.len();
-        let own = if stamp.locked_until.is_some() { 6 } else { 4 };
+        let own = 2 + u32::from(stamp.locked_until.is_some()) + u32::from(stamp.message_state.is_some());
         out.put_u32(0);
-        out.put_u32(self.annotation_count + own);
+        out.put_u32(self.annotation_count + own * 2);
         out.extend_from_slice(&self.annotations);
         put_annotation(&mut out, OWN_ANNOTATIONS[0], 0x81, stamp.sequence_number);
         put_annotation(&mut out, OWN_ANNOTATIONS[1], 0x83, milliseconds(stamp.enqueued));
         if let Some(locked_until) = stamp.locked_until {
             put_annotation(&mut out, OWN_ANNOTATIONS[2], 0x83, milliseconds(locked_until));
+        }
+        if let Some(state) = stamp.message_state {
+            edit::put_text(&mut out, 0xa3, OWN_ANNOTATIONS[3]);
+            out.push(0x71);
+            out.put_i32(state);
         }
         let size = u32::try_from(out.len() - size_at - 4).unwrap_or(u32::MAX);
         out[size_at..size_at + 4].copy_from_slice(&size.to_be_bytes());
@@ -272,6 +358,30 @@ fn foreign_annotations(map: &[u8]) -> Result<(u32, Bytes), Malformed> {
         entries.extend_from_slice(annotation);
     }
     Ok((count, entries.into()))
+}
+
+fn scheduled_enqueue_time(map: &[u8]) -> Result<Option<i64>, Malformed> {
+    let mut elements = Elements::of(map)?;
+    while let Some(key) = elements.next().transpose()? {
+        let annotation = elements.next().transpose()?.ok_or(Malformed)?;
+        if value::text(key) == Some(SCHEDULED_ENQUEUE_TIME) {
+            return Ok(value::timestamp(annotation));
+        }
+    }
+    Ok(None)
+}
+
+/// The section of delivery annotations that says nothing but the lock's token.
+fn lock_token_annotation(token: Uuid) -> Bytes {
+    const KEY: &str = "x-opt-lock-token";
+    let mut map = vec![2];
+    edit::put_text(&mut map, 0xa3, KEY);
+    map.push(0x98);
+    map.extend_from_slice(token.as_bytes());
+    let mut section = vec![0x00, 0x53, DELIVERY_ANNOTATIONS, 0xc1];
+    section.push(u8::try_from(map.len()).unwrap_or(u8::MAX));
+    section.extend(map);
+    section.into()
 }
 
 fn put_annotation(out: &mut Vec<u8>, key: &str, code: u8, number: i64) {

@@ -5,4 +5,7 @@ pub(crate) mod edit;
 pub(crate) mod handshake;
 pub(crate) mod message;
 pub(crate) mod request;
+#[cfg(any(test, fuzzing))]
+pub mod untrusted;
 pub(crate) mod value;
+pub(crate) mod websocket;

@@ -22,6 +22,11 @@ pub(crate) struct Request {
     pub(crate) body: Value,
 }
 
+fn decode(value: &[u8]) -> Result<Value, Malformed> {
+    value::check(value)?;
+    serde_amqp::from_slice(value).map_err(|_| Malformed)
+}
+
 impl Request {
     /// Reads an encoded request message.
     pub(crate) fn parse(encoded: &[u8]) -> Result<Self, Malformed> {
@@ -43,11 +48,11 @@ impl Request {
                     let mut elements = Elements::of(section.value)?;
                     while let Some(key) = elements.next().transpose()? {
                         let property = elements.next().transpose()?.ok_or(Malformed)?;
-                        let property = serde_amqp::from_slice(property).map_err(|_| Malformed)?;
+                        let property = decode(property)?;
                         request.properties.insert(value::text(key).ok_or(Malformed)?.to_owned(), property);
                     }
                 }
-                AMQP_VALUE => request.body = serde_amqp::from_slice(section.value).map_err(|_| Malformed)?,
+                AMQP_VALUE => request.body = decode(section.value)?,
                 _ => {}
             }
         }

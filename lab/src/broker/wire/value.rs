@@ -40,6 +40,70 @@ fn nested_length(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
     if length > bytes.len() { Err(Malformed) } else { Ok(length) }
 }
 
+/// That the value at the start of `bytes` may be given to serde_amqp, which trusts the sizes and counts of what it decodes: one
+/// that is too small makes it subtract below zero, one that is too large makes it reserve memory.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Malformed> {
+    check_nested(bytes, MAX_DEPTH).map(drop)
+}
+
+fn check_nested(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
+    let depth = depth.checked_sub(1).ok_or(Malformed)?;
+    let end = length(bytes)?;
+    match bytes[0] {
+        0x00 => {
+            let descriptor = 1 + check_nested(&bytes[1..], depth)?;
+            check_nested(&bytes[descriptor..], depth)?;
+        }
+        0xc0 | 0xc1 | 0xd0 | 0xd1 => {
+            let mut elements = Elements::of(bytes)?;
+            let is_map = bytes[0] & 1 == 1;
+            if is_map && !elements.count.is_multiple_of(2) {
+                return Err(Malformed);
+            }
+            for _ in 0..elements.count {
+                let element = check_nested(elements.rest, depth)?;
+                elements.rest = &elements.rest[element..];
+            }
+        }
+        0xe0 | 0xf0 => check_array(&bytes[..end])?,
+        _ => {}
+    }
+    Ok(end)
+}
+
+/// Arrays hold values of one fixed width, strings or binaries; nobody sends those of lists, maps or arrays.
+fn check_array(array: &[u8]) -> Result<(), Malformed> {
+    let (count, rest) = match array[0] {
+        0xe0 => (u32::from(*array.get(2).ok_or(Malformed)?), array.get(3..)),
+        _ => (read_u32(array, 5)?, array.get(9..)),
+    };
+    let (constructor, mut rest) = rest.and_then(<[u8]>::split_first).ok_or(Malformed)?;
+    let count = usize::try_from(count).map_err(|_| Malformed)?;
+    let width = match constructor >> 4 {
+        0x5 => 1,
+        0x6 => 2,
+        0x7 => 4,
+        0x8 => 8,
+        0x9 => 16,
+        0xa | 0xb => {
+            for _ in 0..count {
+                let size = match constructor >> 4 {
+                    0xa => 1 + usize::from(*rest.first().ok_or(Malformed)?),
+                    _ => usize::try_from(read_u32(rest, 0)?)
+                        .ok()
+                        .and_then(|size| size.checked_add(4))
+                        .ok_or(Malformed)?,
+                };
+                rest = rest.get(size..).ok_or(Malformed)?;
+            }
+            return Ok(());
+        }
+        _ => return Err(Malformed),
+    };
+    let size = count.checked_mul(width).ok_or(Malformed)?;
+    rest.get(..size).map(drop).ok_or(Malformed)
+}
+
 fn read_u32(bytes: &[u8], at: usize) -> Result<u32, Malformed> {
     let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or(Malformed)?;
     Ok(u32::from_be_bytes(four))
@@ -102,6 +166,24 @@ pub(crate) fn binary(value: &[u8]) -> Option<&[u8]> {
     match value.first()? {
         0xa0 => value.get(2..),
         0xb0 => value.get(5..),
+        _ => None,
+    }
+}
+
+/// The number of an encoded uint.
+pub(crate) fn unsigned(value: &[u8]) -> Option<u32> {
+    match *value {
+        [0x43] => Some(0),
+        [0x52, number] => Some(number.into()),
+        [0x70, a, b, c, d] => Some(u32::from_be_bytes([a, b, c, d])),
+        _ => None,
+    }
+}
+
+/// The milliseconds since 1970 of an encoded timestamp.
+pub(crate) fn timestamp(value: &[u8]) -> Option<i64> {
+    match value.split_first()? {
+        (0x83, rest) => rest.try_into().ok().map(i64::from_be_bytes),
         _ => None,
     }
 }

@@ -1,10 +1,21 @@
 //! The queue's rules, with the time in the test's hand.
 
+mod deferral;
+mod expiry;
+mod invariants;
+mod scheduling;
+mod sessions;
+
 use std::time::Duration;
 
+use fe2o3_amqp_types::messaging::message::__private::Serializable;
+use fe2o3_amqp_types::messaging::{Body, Data, Header, Message as Encodable, MessageAnnotations, Properties};
+use serde_amqp::Value;
+use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::*;
+use crate::broker::wire::request::encoded_text;
 
 const START: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
 const LOCK: Duration = Duration::from_secs(30);
@@ -22,6 +33,38 @@ fn queue() -> Queue {
 /// A message with `id` and one data section of two bytes.
 fn message(id: &str) -> Message {
     Message::parse(&[0x00, 0x53, 0x75, 0xa0, 2, b'h', b'i'], || id.to_owned()).unwrap()
+}
+
+/// What a message may say of itself.
+#[derive(Clone, Copy, Default)]
+struct Says {
+    session: Option<&'static str>,
+    time_to_live: Option<u32>,
+    scheduled: Option<OffsetDateTime>,
+}
+
+/// A message with `id` that says so.
+fn saying(id: &str, says: Says) -> Message {
+    let mut properties = Properties::builder().message_id(id.to_owned()).build();
+    properties.group_id = says.session.map(str::to_owned);
+    let scheduled = says.scheduled.map(|at| {
+        let at = Value::Timestamp(((at.unix_timestamp_nanos() / 1_000_000) as i64).into());
+        MessageAnnotations([("x-opt-scheduled-enqueue-time".into(), at)].into_iter().collect())
+    });
+    let message = Encodable::<Body<Value>> {
+        header: Some(Header { ttl: says.time_to_live, ..Header::default() }),
+        delivery_annotations: None,
+        message_annotations: scheduled,
+        properties: Some(properties),
+        application_properties: None,
+        body: Body::Data(vec![Data(b"hi".to_vec().into())].into()),
+        footer: None,
+    };
+    Message::parse(&serde_amqp::to_vec(&Serializable(message)).unwrap(), String::new).unwrap()
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
 }
 
 fn with_messages<const N: usize>(ids: [&str; N]) -> Queue {
@@ -120,10 +163,10 @@ fn renewing_moves_the_end_of_the_lock_and_keeps_its_token() {
     let mut queue = with_messages(["a"]);
     let token = receive(&mut queue, SubQueue::Active, 1, START)[0].token;
     let later = START + Duration::from_secs(20);
-    assert_eq!(queue.renew(SubQueue::Active, token, later), Ok(later + LOCK));
+    assert_eq!(queue.renew(SubQueue::Active, &[token], later), Ok(later + LOCK));
     queue.expire(START + LOCK);
     assert_eq!(queue.settle(SubQueue::Active, token, Settlement::Complete), Ok(()));
-    assert_eq!(queue.renew(SubQueue::Active, token, later), Err(SettleError::LockLost));
+    assert_eq!(queue.renew(SubQueue::Active, &[token], later), Err(SettleError::LockLost));
 }
 
 #[test]
@@ -194,7 +237,7 @@ fn broker_b28_a_full_queue_takes_all_of_a_batch_or_nothing() {
     queue.enqueue(["a1", "a2"].map(message).into(), START).unwrap();
     assert_eq!(
         queue.enqueue(vec![message("a3")], START),
-        Err(QuotaExceeded { held: size * 2, limit: size * 2 })
+        Err(EnqueueError::QuotaExceeded { held: size * 2, limit: size * 2 })
     );
     let got = receive(&mut queue, SubQueue::Active, 1, START);
     queue.settle(SubQueue::Active, got[0].token, Settlement::Complete).unwrap();

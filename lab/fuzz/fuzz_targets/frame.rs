@@ -1,0 +1,5 @@
+//! The decoder of frames, on anything that a peer may send.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lab::broker::untrusted::frame(bytes));
