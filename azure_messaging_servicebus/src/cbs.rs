@@ -21,6 +21,8 @@ use crate::recovery::Alive;
 use crate::request_link::{RequestLink, Response};
 
 const NODE: &str = "$cbs";
+/// Answers wait for one request at a time, so a few are enough.
+const CREDIT: u32 = 10;
 /// How soon a refresh that failed is tried again.
 const REFRESH_AGAIN: StdDuration = StdDuration::from_secs(30);
 
@@ -78,7 +80,7 @@ async fn ask(
         Some(link) => pair.insert(link),
         None => {
             let session = connection.begin(limit).await?;
-            pair.insert(RequestLink::attach(session, NODE).await?)
+            pair.insert(RequestLink::attach(session, NODE, CREDIT).await?)
         }
     };
     let expires_on = Timestamp::from_milliseconds(token.expires_on.unix_timestamp().saturating_mul(1_000));
@@ -104,12 +106,11 @@ impl Authorization {
         audience: String,
         limit: StdDuration,
     ) -> Result<Self> {
-        let token = credential.token(&audience, limit).await?;
-        connection.authorize(&audience, &token, limit).await?;
-        debug!(%audience, expires_on = %token.expires_on, "authorised");
         let refresh =
             Refresh { connection: Arc::clone(connection), credential: credential.clone(), audience, limit };
-        Ok(Self { refreshing: tokio::spawn(refresh.run(token.expires_on)).abort_handle() })
+        let expires_on = refresh.once().await?;
+        debug!(audience = %refresh.audience, %expires_on, "authorised");
+        Ok(Self { refreshing: tokio::spawn(refresh.run(expires_on)).abort_handle() })
     }
 }
 
@@ -155,9 +156,24 @@ impl Refresh {
         }
     }
 
+    /// Gets a token, presents it and gives its end. When it is refused the credential is asked once more: what it had kept
+    /// may have ended, or been revoked, meanwhile. If it has no other token, the refusal stands.
     async fn once(&self) -> Result<OffsetDateTime> {
         let token = self.credential.token(&self.audience, self.limit).await?;
-        self.connection.authorize(&self.audience, &token, self.limit).await?;
-        Ok(token.expires_on)
+        let refusal = match self.connection.authorize(&self.audience, &token, self.limit).await {
+            Ok(()) => return Ok(token.expires_on),
+            Err(refusal) => refusal,
+        };
+        if *refusal.kind() != ErrorKind::Unauthorized || !self.credential.renews() {
+            return Err(refusal);
+        }
+        debug!(audience = %self.audience, error = %refusal, "asking for another token");
+        match self.credential.token(&self.audience, self.limit).await {
+            Ok(other) if other.secret.secret() != token.secret.secret() => {
+                self.connection.authorize(&self.audience, &other, self.limit).await?;
+                Ok(other.expires_on)
+            }
+            _ => Err(refusal),
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::receiver::{CreateReceiverOptions, Receiver};
 use crate::recovery::Slot;
 use crate::retry::RetryOptions;
 use crate::sender::{CreateSenderOptions, Sender};
+use crate::wire::LinkWatch;
 
 /// A client of one Service Bus namespace. Its senders and receivers share one connection, which is opened at the first use
 /// and again whenever it was lost. It can be used from many tasks through a shared reference.
@@ -177,6 +178,11 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
+    /// Watches the receiving link `name`, which is about to be attached on a session of this connection.
+    pub(crate) fn watch(&self, name: &str) -> Arc<LinkWatch> {
+        self.connection.watches.watch(name)
+    }
+
     /// Takes note of an attach that failed: a connection on which it is not even answered is given up.
     pub(crate) fn blame(&self, error: &ServiceBusError) {
         if *error.kind() == ErrorKind::RequestTimeout && error.condition().is_none() {

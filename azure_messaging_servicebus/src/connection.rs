@@ -1,5 +1,8 @@
 //! The one connection of a client: TCP, TLS, SASL and Open, the sessions on it, and its `$cbs` node.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -26,11 +29,12 @@ use crate::credential::Token;
 use crate::error::{ErrorKind, Result, ServiceBusError, amqp};
 use crate::recovery::{Alive, Step, within};
 use crate::tls;
+use crate::wire::{Tap, Watches};
 
 /// The connection is given up when nothing arrives for this long; the peer is told half of it and keeps writing.
 const IDLE_TIMEOUT_MILLIS: u32 = 60_000;
-/// A frame is written at least this often while links are in use. The service allows two to four minutes of silence, and
-/// fe2o3-amqp of its own writes only when the whole of the allowed time has passed, which would be too close.
+/// A frame is written at least this often while links are in use, and in half the time that the service allows. It allows two to
+/// four minutes of silence, and fe2o3-amqp of its own writes only when the whole of it has passed, which would be too close.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// What the service itself offers.
 const MAX_FRAME_SIZE: u32 = 65_536;
@@ -41,6 +45,7 @@ pub(crate) struct Connection {
     /// Held over the await of a Begin, which needs the handle alone; the answer comes in one round trip.
     handle: Mutex<ConnectionHandle<()>>,
     cbs: Cbs,
+    pub(crate) watches: Arc<Watches>,
     given_up: AtomicBool,
     keep_alive: OnceLock<AbortHandle>,
 }
@@ -55,17 +60,20 @@ impl Connection {
     ) -> Result<Arc<Self>> {
         // The futures of fe2o3-amqp have many kilobytes, more in a debug build, and each caller's holds those below it twice
         // over: what is not on the path of every message goes to the heap, here and elsewhere, so that no stack overflows.
-        let dialing = Box::pin(dial(endpoint, tls, application_id));
+        let watches = Arc::new(Watches::default());
+        let dialing = Box::pin(dial(endpoint, tls, application_id, Arc::clone(&watches)));
         let handle = within(limit, Step::Connect, &endpoint.namespace, dialing).await?;
         debug!(namespace = %endpoint.namespace, "connected");
         let connection = Arc::new(Self {
             namespace: endpoint.namespace.clone(),
             handle: Mutex::new(handle),
             cbs: Cbs::default(),
+            watches,
             given_up: AtomicBool::new(false),
             keep_alive: OnceLock::new(),
         });
-        let keeping = tokio::spawn(keep_alive(Arc::downgrade(&connection)));
+        let every = pace(connection.watches.idle_time_out());
+        let keeping = tokio::spawn(keep_alive(Arc::downgrade(&connection), every));
         connection.keep_alive.get_or_init(|| keeping.abort_handle());
         Ok(connection)
     }
@@ -151,9 +159,14 @@ pub(crate) async fn end_session(mut session: SessionHandle<()>) {
     }
 }
 
-async fn keep_alive(connection: Weak<Connection>) {
+/// How often a frame is to be written for a service that gives up after `idle_time_out`.
+fn pace(idle_time_out: Option<Duration>) -> Duration {
+    idle_time_out.map_or(KEEP_ALIVE, |limit| KEEP_ALIVE.min(limit / 2))
+}
+
+async fn keep_alive(connection: Weak<Connection>, every: Duration) {
     loop {
-        tokio::time::sleep(KEEP_ALIVE).await;
+        tokio::time::sleep(every).await;
         let Some(connection) = connection.upgrade() else { return };
         connection.cbs.touch().await;
     }
@@ -163,6 +176,7 @@ async fn dial(
     endpoint: &Endpoint,
     tls: Option<Arc<ClientConfig>>,
     application_id: Option<&str>,
+    watches: Arc<Watches>,
 ) -> Result<ConnectionHandle<()>> {
     let doing = format!("connecting to `{}`", endpoint.namespace);
     let unreachable = |error: std::io::Error| {
@@ -195,9 +209,9 @@ async fn dial(
             )
         })?;
         let stream = TlsConnector::from(config).connect(name, tcp).await.map_err(unreachable)?;
-        builder.open_with_stream(stream).await
+        builder.open_with_stream(Tap::new(stream, watches)).await
     } else {
-        builder.open_with_stream(tcp).await
+        builder.open_with_stream(Tap::new(tcp, watches)).await
     };
     opened.map_err(|error| match &error {
         fe2o3_amqp::connection::OpenError::RemoteClosedWithError(refusal) => {

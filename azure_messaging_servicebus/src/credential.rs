@@ -33,6 +33,11 @@ pub(crate) struct Token {
 }
 
 impl Credential {
+    /// Whether another token may be of more use than one that was refused: not if both are signed with the same key.
+    pub(crate) fn renews(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
     /// A token for `audience`.
     ///
     /// # Errors

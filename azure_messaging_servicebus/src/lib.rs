@@ -25,9 +25,10 @@
 //! # }
 //! ```
 //!
-//! From the caller down: [`Sender`] and [`Receiver`] each keep one link, which a task of its own drives; links stand on sessions
-//! of the client's one connection, on which `$cbs` has been given a token for the entity first. Whatever breaks is made anew
-//! by the next call that needs it.
+//! From the caller down: [`Sender`] and [`Receiver`] each keep one link, which a task of its own drives, and links to
+//! `$management` when they need them; links stand on sessions of the client's one connection, on which `$cbs` has been given a
+//! token for the entity first; under it lies a stream that reads what fe2o3-amqp does not tell. Whatever breaks is made anew by
+//! the next call that needs it.
 
 mod cbs;
 mod client;
@@ -45,13 +46,18 @@ mod sas;
 mod sender;
 mod settlement;
 mod tls;
+mod wire;
 
 pub use client::{ServiceBusClient, ServiceBusClientBuilder};
 pub use error::{ErrorKind, Result, ServiceBusError};
-pub use message::{Message, PropertyValue, ReceivedMessage, SystemProperties};
+pub use message::{Message, MessageBatch, MessageState, PropertyValue, ReceivedMessage, SystemProperties};
 pub use receiver::{
     AbandonMessageOptions, CompleteMessageOptions, CreateReceiverOptions, DeadLetterMessageOptions,
-    ReceiveMessageOptions, ReceiveMode, Receiver, RenewMessageLockOptions, SubQueue,
+    DeferMessageOptions, PeekMessagesOptions, ReceiveDeferredMessagesOptions, ReceiveMessageOptions,
+    ReceiveMode, Receiver, RenewMessageLockOptions, SubQueue,
 };
 pub use retry::RetryOptions;
-pub use sender::{CreateSenderOptions, SendMessageOptions, SendMessagesOptions, Sender};
+pub use sender::{
+    CancelScheduledMessagesOptions, CreateMessageBatchOptions, CreateSenderOptions, ScheduleMessageOptions,
+    ScheduleMessagesOptions, SendMessageBatchOptions, SendMessageOptions, SendMessagesOptions, Sender,
+};

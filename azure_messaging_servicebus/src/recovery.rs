@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -59,7 +60,19 @@ pub(crate) async fn within<T>(
 }
 
 /// Tries `attempt` until it succeeds, fails for good, or its tries are used up.
-pub(crate) async fn retrying<T, F>(options: &RetryOptions, mut attempt: impl FnMut() -> F) -> Result<T>
+pub(crate) async fn retrying<T, F>(options: &RetryOptions, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    retrying_until(options, None, attempt).await
+}
+
+/// As [`retrying`], for a caller who waits until `end`: a busy service is not waited for beyond it.
+pub(crate) async fn retrying_until<T, F>(
+    options: &RetryOptions,
+    end: Option<Instant>,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
@@ -69,11 +82,19 @@ where
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        let Some(delay) = options.delay_after(&error, retries, random()) else { return Err(error) };
+        let delay = options.delay_after(&error, retries, random());
+        let Some(delay) = delay.filter(|delay| has_time(&error, *delay, end)) else { return Err(error) };
         debug!(%error, retries, ?delay, "trying again");
         tokio::time::sleep(delay).await;
         retries += 1;
     }
+}
+
+/// Whether a caller who waits until `end` has the time for `delay`. It is asked for a busy service only, whose refusal is
+/// worth more than a late answer; making a lost link again comes on top of a caller's wait.
+pub(crate) fn has_time(error: &ServiceBusError, delay: Duration, end: Option<Instant>) -> bool {
+    *error.kind() != ErrorKind::ServiceBusy
+        || end.is_none_or(|end| delay <= end.saturating_duration_since(Instant::now()))
 }
 
 /// A number between 0 and 1 that spreads the tries of many clients. Random identifiers are at hand; a generator is not
@@ -192,6 +213,23 @@ mod tests {
             }
         };
         assert_eq!(retrying(&options, second_time).await.unwrap(), "done");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn client_c34_a_busy_service_is_waited_for_no_longer_than_the_caller_waits() {
+        let tries = AtomicU32::new(0);
+        let busy = || async {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(ServiceBusError::new(ErrorKind::ServiceBusy, "throttled"))
+        };
+        let began = Instant::now();
+        for (patience, expected, waited) in [(1, 1, 0..=0), (9, 2, 4..=5)] {
+            let end = Some(Instant::now() + Duration::from_secs(patience));
+            let error = retrying_until(&RetryOptions::default(), end, busy).await.unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::ServiceBusy);
+            assert_eq!(tries.swap(0, Ordering::Relaxed), expected, "within {patience} s");
+            assert!(waited.contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,30 +18,27 @@ use uuid::Uuid;
 use crate::connection::end_session;
 use crate::error::{ErrorKind, Result, ServiceBusError, amqp};
 
-/// Answers wait for one request at a time, so a few are enough.
-const CREDIT: u32 = 10;
-
 /// A pair of links on a session of its own.
 pub(crate) struct RequestLink {
     node: String,
     reply_to: String,
-    sender: Sender,
-    receiver: Receiver,
+    pub(crate) sender: Sender,
+    pub(crate) receiver: Receiver,
     /// Last, so that the links are dropped, and detached, before their session ends.
     session: SessionHandle<()>,
 }
 
 /// What a node answered.
 pub(crate) struct Response {
-    status: i64,
+    pub(crate) status: i64,
     description: String,
     condition: Option<String>,
     pub(crate) body: Value,
 }
 
 impl RequestLink {
-    /// Attaches both links to `node`.
-    pub(crate) async fn attach(mut session: SessionHandle<()>, node: &str) -> Result<Self> {
+    /// Attaches both links to `node`; `credit` answers may come at the same time.
+    pub(crate) async fn attach(mut session: SessionHandle<()>, node: &str, credit: u32) -> Result<Self> {
         let reply_to = Uuid::new_v4().to_string();
         let doing = format!("attaching to `{node}`");
         let sender = Sender::builder()
@@ -61,7 +58,7 @@ impl RequestLink {
             .receiver_settle_mode(ReceiverSettleMode::First)
             .verify_incoming_source(false)
             .verify_incoming_target(false)
-            .credit_mode(CreditMode::Auto(CREDIT))
+            .credit_mode(CreditMode::Auto(credit))
             .attach(&mut session)
             .await
             .map_err(|error| amqp::receiver_attach(&doing, error))?;
@@ -77,24 +74,29 @@ impl RequestLink {
     ) -> Result<Response> {
         let doing = format!("asking `{}`", self.node);
         let id = Uuid::new_v4().to_string();
-        let request = Message::builder()
+        let request = self.message(&id, properties, body);
+        let outcome = self.sender.send(request).await.map_err(|error| amqp::send(&doing, error))?;
+        accepted(&doing, outcome)?;
+        self.answer(&doing, &id).await
+    }
+
+    /// A request with this id, to be answered on the receiving link.
+    pub(crate) fn message(
+        &self,
+        id: &str,
+        properties: ApplicationProperties,
+        body: Value,
+    ) -> Message<AmqpValue<Value>> {
+        Message::builder()
             .properties(
                 Properties::builder()
-                    .message_id(MessageId::String(id.clone()))
+                    .message_id(MessageId::String(id.to_owned()))
                     .reply_to(self.reply_to.clone())
                     .build(),
             )
             .application_properties(properties)
             .body(AmqpValue(body))
-            .build();
-        match self.sender.send(request).await.map_err(|error| amqp::send(&doing, error))? {
-            Outcome::Accepted(_) => self.answer(&doing, &id).await,
-            Outcome::Rejected(rejected) => Err(match &rejected.error {
-                Some(error) => amqp::from_service(&doing, error),
-                None => ServiceBusError::new(ErrorKind::Amqp, format!("{doing}: the request was rejected")),
-            }),
-            _ => Err(amqp::lost(&doing, "the request was not taken")),
-        }
+            .build()
     }
 
     async fn answer(&mut self, doing: &str, id: &str) -> Result<Response> {
@@ -102,11 +104,9 @@ impl RequestLink {
             let delivery =
                 self.receiver.recv::<Body<Value>>().await.map_err(|error| amqp::recv(doing, error))?;
             self.receiver.accept(&delivery).await.map_err(|error| amqp::not_sent(doing, &error))?;
-            let message = delivery.into_message();
-            let correlation_id =
-                message.properties.as_ref().and_then(|properties| properties.correlation_id.as_ref());
-            if matches!(correlation_id, Some(MessageId::String(correlation)) if correlation == id) {
-                return Ok(Response::read(message));
+            let (correlation, response) = Response::read(delivery.into_message());
+            if correlation.as_deref() == Some(id) {
+                return Ok(response);
             }
             debug!(node = %self.node, "passed over the answer to a request that was given up");
         }
@@ -145,11 +145,16 @@ impl fmt::Debug for RequestLink {
 }
 
 impl Response {
-    /// `$cbs` writes its keys with hyphens, `$management` in camel case.
-    fn read(message: Message<Body<Value>>) -> Self {
+    /// The id of the request that it answers, and the answer. `$cbs` writes its keys with hyphens, `$management` in camel
+    /// case.
+    pub(crate) fn read(message: Message<Body<Value>>) -> (Option<String>, Self) {
+        let correlation = match message.properties.and_then(|properties| properties.correlation_id) {
+            Some(MessageId::String(id)) => Some(id),
+            _ => None,
+        };
         let properties = message.application_properties.unwrap_or_default().0;
         let get = |hyphens: &str, camel: &str| properties.get(hyphens).or_else(|| properties.get(camel));
-        Self {
+        let response = Self {
             status: get("status-code", "statusCode").and_then(integer).unwrap_or_default(),
             description: get("status-description", "statusDescription").and_then(text).unwrap_or_default(),
             condition: get("error-condition", "errorCondition").and_then(text),
@@ -157,7 +162,8 @@ impl Response {
                 Body::Value(AmqpValue(value)) => value,
                 _ => Value::Null,
             },
-        }
+        };
+        (correlation, response)
     }
 
     /// The answer, unless it is a refusal.
@@ -166,6 +172,18 @@ impl Response {
             200..=299 => Ok(self),
             status => Err(amqp::refused(doing, status, self.condition.as_deref(), &self.description)),
         }
+    }
+}
+
+/// That the node took a request.
+pub(crate) fn accepted(doing: &str, outcome: Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Accepted(_) => Ok(()),
+        Outcome::Rejected(rejected) => Err(match &rejected.error {
+            Some(error) => amqp::from_service(doing, error),
+            None => ServiceBusError::new(ErrorKind::Amqp, format!("{doing}: the request was rejected")),
+        }),
+        _ => Err(amqp::lost(doing, "the request was not taken")),
     }
 }
 
@@ -207,6 +225,7 @@ mod tests {
             body: Body::Empty,
             footer: None,
         })
+        .1
     }
 
     #[test]

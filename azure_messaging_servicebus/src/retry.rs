@@ -7,8 +7,9 @@ use azure_core::time::Duration;
 
 use crate::error::{ErrorKind, ServiceBusError};
 
-/// A throttled namespace is left alone at least this long, whatever [`RetryOptions::max_delay`] says: the SDKs of
-/// Microsoft wait four (Python) to ten seconds (.NET).
+/// A throttled namespace is left alone this much longer, whatever [`RetryOptions::max_delay`] says: the SDKs of Microsoft
+/// wait four (Python) to ten seconds (.NET), the service itself asks for two.
+/// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-throttling>
 const SERVER_BUSY_DELAY: StdDuration = StdDuration::from_secs(4);
 
 /// Addition to the official crate: limits of each step and of the tries after a transient error.
@@ -27,7 +28,7 @@ pub struct RetryOptions {
     /// Wait before the first further try; it doubles with each one and varies by a fifth. After a lost link or connection
     /// the first further try comes at once. Default 0.8 seconds.
     pub delay: Duration,
-    /// No wait is longer, except that a busy service is given four seconds. Default one minute.
+    /// No wait is longer, except that a busy service is given four seconds more. Default one minute.
     pub max_delay: Duration,
     /// Limit of each step of a try: connecting, getting a token, presenting it, attaching, sending a message until its
     /// outcome is there, settling, and each request to `$management`. Default one minute.
@@ -62,7 +63,8 @@ impl RetryOptions {
         let varied = doubled.min(positive(self.max_delay)).mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0));
         let capped = varied.min(positive(self.max_delay));
         Some(match error.kind() {
-            ErrorKind::ServiceBusy => capped.max(SERVER_BUSY_DELAY),
+            // On top, so that those who were refused together do not come back together.
+            ErrorKind::ServiceBusy => SERVER_BUSY_DELAY.saturating_add(capped),
             // What was lost was in order before: the first try to get it back need not wait.
             ErrorKind::ServiceCommunicationProblem if retries == 0 => StdDuration::ZERO,
             _ => capped,
@@ -107,8 +109,10 @@ mod tests {
     #[test]
     fn client_c34_a_busy_service_is_left_alone_longer_and_a_lost_link_comes_back_at_once() {
         let options = RetryOptions { max_delay: Duration::seconds(1), ..RetryOptions::default() };
-        let busy = options.delay_after(&error(ErrorKind::ServiceBusy), 0, 0.5);
-        assert_eq!(busy, Some(SERVER_BUSY_DELAY));
+        for (retries, random, millis) in [(0, 0.0, 4_640), (0, 1.0, 4_960), (2, 1.0, 5_000)] {
+            let busy = options.delay_after(&error(ErrorKind::ServiceBusy), retries, random);
+            assert_eq!(busy.map(|delay| delay.as_millis()), Some(millis), "retry {retries}");
+        }
         let lost = error(ErrorKind::ServiceCommunicationProblem);
         assert_eq!(options.delay_after(&lost, 0, 0.5), Some(StdDuration::ZERO));
         assert!(options.delay_after(&lost, 1, 0.5) > Some(StdDuration::from_millis(500)));

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use azure_core::time::{Duration, OffsetDateTime};
 use fe2o3_amqp_types::messaging::annotations::Annotations;
+use fe2o3_amqp_types::messaging::message::__private::Deserializable;
 use fe2o3_amqp_types::messaging::{self, ApplicationProperties, Body, MessageId};
 use fe2o3_amqp_types::primitives::Value;
 use tracing::debug;
 use uuid::Uuid;
 
 use super::property::from_timestamp;
-use super::{PropertyValue, ReceivedMessage, SystemProperties};
+use super::{MessageState, PropertyValue, ReceivedMessage, SystemProperties};
+use crate::error::{ErrorKind, Result, ServiceBusError};
 
 const ENQUEUED_TIME: &str = "x-opt-enqueued-time";
 const SEQUENCE_NUMBER: &str = "x-opt-sequence-number";
@@ -18,6 +20,7 @@ const LOCKED_UNTIL: &str = "x-opt-locked-until";
 const DEAD_LETTER_SOURCE: &str = "x-opt-deadletter-source";
 const PARTITION_KEY: &str = "x-opt-partition-key";
 const SCHEDULED: &str = "x-opt-scheduled-enqueue-time";
+const STATE: &str = "x-opt-message-state";
 const DEAD_LETTER_REASON: &str = "DeadLetterReason";
 const DEAD_LETTER_DESCRIPTION: &str = "DeadLetterErrorDescription";
 
@@ -33,9 +36,10 @@ pub(crate) fn received(
     };
     if let Some(header) = &message.header {
         system.time_to_live = header.ttl.map(|millis| Duration::milliseconds(i64::from(millis)));
-        // On the wire stands how often the message was delivered before; this is one more delivery.
-        system.delivery_count = Some(header.delivery_count.saturating_add(1));
     }
+    // On the wire stands how often the message was delivered before, 0 where nothing stands; this is one more delivery.
+    let delivered_before = message.header.as_ref().map_or(0, |header| header.delivery_count);
+    system.delivery_count = Some(delivered_before.saturating_add(1));
     if let Some(properties) = message.properties {
         system.message_id = properties.message_id.map(id_text);
         system.correlation_id = properties.correlation_id.map(id_text);
@@ -54,9 +58,30 @@ pub(crate) fn received(
         system.dead_letter_source = string_of(annotations, DEAD_LETTER_SOURCE);
         system.partition_key = string_of(annotations, PARTITION_KEY);
         system.scheduled_enqueue_time_utc = moment_of(annotations, SCHEDULED);
+        system.state = state_of(annotations);
         locked_until = moment_of(annotations, LOCKED_UNTIL);
     }
     (ReceivedMessage::new(body(message.body), properties, system), locked_until)
+}
+
+/// A message that came whole through `$management`, with its lock's end.
+///
+/// # Errors
+/// [`ErrorKind::Amqp`] when the bytes are no message.
+pub(crate) fn decode_received(bytes: &[u8]) -> Result<(ReceivedMessage, Option<OffsetDateTime>)> {
+    let decoded = serde_amqp::from_slice::<Deserializable<messaging::Message<Body<Value>>>>(bytes);
+    let message = decoded.map_err(|error| {
+        ServiceBusError::with_source(ErrorKind::Amqp, "the service gave bytes that are no message", error)
+    })?;
+    Ok(received(message.0))
+}
+
+/// A message that was peeked at: this is no delivery, and counts as none.
+///
+/// # Errors
+/// As [`decode_received`].
+pub(crate) fn decode_peeked(bytes: &[u8]) -> Result<ReceivedMessage> {
+    Ok(decode_received(bytes)?.0.not_delivered())
 }
 
 /// Data sections joined, or the text or bytes of a value. A sequence, or a value of another type, has no bytes that a
@@ -119,6 +144,15 @@ fn moment_of(annotations: &Annotations, key: &str) -> Option<OffsetDateTime> {
 fn long_of(annotations: &Annotations, key: &str) -> Option<i64> {
     match annotation(annotations, key)? {
         Value::Long(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn state_of(annotations: &Annotations) -> Option<MessageState> {
+    match annotation(annotations, STATE)? {
+        Value::Int(0) => Some(MessageState::Active),
+        Value::Int(1) => Some(MessageState::Deferred),
+        Value::Int(2) => Some(MessageState::Scheduled),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use fe2o3_amqp::Sendable;
 use fe2o3_amqp_types::messaging::message::__private::Serializable;
 use fe2o3_amqp_types::messaging::{
-    self, ApplicationProperties, Data, Header, MessageAnnotations, MessageId, Properties,
+    self, ApplicationProperties, Batch, Data, Header, MessageAnnotations, MessageId, Properties,
 };
 use fe2o3_amqp_types::primitives::{SimpleValue, Symbol, Value};
 use serde_amqp::serialized_size;
@@ -14,17 +14,20 @@ use crate::error::{ErrorKind, Result, ServiceBusError};
 
 /// When a scheduled message is to appear.
 const SCHEDULED: &str = "x-opt-scheduled-enqueue-time";
-const PARTITION_KEY: &str = "x-opt-partition-key";
+pub(super) const PARTITION_KEY: &str = "x-opt-partition-key";
 
 /// The longest id of a message, session or partition.
 /// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas>
 const MAX_ID: usize = 128;
 
+/// What a link sends: a message, or a batch of them.
+pub(crate) type Outgoing = Sendable<Batch<Data>>;
+
 /// `message` in the form that a link sends. Only what is set is written.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] for an id above 128 characters or a time to live that is negative or does not fit.
-pub(crate) fn encode(message: Message) -> Result<Sendable<Data>> {
+pub(crate) fn encode(message: Message) -> Result<Outgoing> {
     for (name, id) in [
         ("message id", &message.message_id),
         ("session id", &message.session_id),
@@ -43,7 +46,7 @@ pub(crate) fn encode(message: Message) -> Result<Sendable<Data>> {
         message_annotations: annotations(&message),
         application_properties: application_properties(&message),
         properties: properties(&message),
-        body: Data(message.body.into()),
+        body: Batch::new(vec![Data(message.body.into())]),
         footer: None,
     };
     Ok(Sendable::from(sections))
@@ -53,15 +56,23 @@ pub(crate) fn encode(message: Message) -> Result<Sendable<Data>> {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] when it cannot be encoded.
-pub(crate) fn encoded_size(sendable: &Sendable<Data>) -> Result<u64> {
-    let size = serialized_size(&Serializable(&sendable.message)).map_err(|error| {
-        ServiceBusError::with_source(
-            ErrorKind::InvalidRequest,
-            "the message cannot be encoded as AMQP",
-            error,
-        )
-    })?;
+pub(crate) fn encoded_size(sendable: &Outgoing) -> Result<u64> {
+    let size = serialized_size(&Serializable(&sendable.message)).map_err(not_encodable)?;
     Ok(size as u64)
+}
+
+/// `message` in the bytes that a link would send.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn encode_whole(message: Message) -> Result<Vec<u8>> {
+    let sendable = encode(message)?;
+    serde_amqp::to_vec(&Serializable(&sendable.message)).map_err(not_encodable)
+}
+
+fn not_encodable(error: serde_amqp::Error) -> ServiceBusError {
+    let message = "the message cannot be encoded as AMQP";
+    ServiceBusError::with_source(ErrorKind::InvalidRequest, message, error)
 }
 
 fn header(message: &Message) -> Result<Option<Header>> {

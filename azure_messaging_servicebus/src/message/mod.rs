@@ -1,7 +1,9 @@
 //! Messages: the one to be sent, the one received, and their way to and from AMQP.
 
+mod batch;
 mod decode;
 mod encode;
+mod lock;
 mod property;
 mod received;
 #[cfg(test)]
@@ -14,11 +16,12 @@ use azure_core::time::{Duration, OffsetDateTime};
 
 use crate::error::{ErrorKind, Result, ServiceBusError};
 
-pub(crate) use decode::received;
-pub(crate) use encode::{encode, encoded_size};
+pub use batch::MessageBatch;
+pub(crate) use decode::{decode_peeked, decode_received, received};
+pub(crate) use encode::{Outgoing, encode, encode_whole, encoded_size};
+pub(crate) use lock::{Lock, Route};
 pub use property::PropertyValue;
-pub(crate) use received::Lock;
-pub use received::{ReceivedMessage, SystemProperties};
+pub use received::{MessageState, ReceivedMessage, SystemProperties};
 
 /// A message to be sent. Its body goes as one AMQP data section.
 #[derive(Clone, Default, PartialEq)]

@@ -1,18 +1,15 @@
-//! A message as it was received, and the lock that its receiver holds on it.
+//! A message as it was received.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use azure_core::time::{Duration, OffsetDateTime};
-use fe2o3_amqp::link::delivery::DeliveryInfo;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::lock::Lock;
 use super::{PropertyValue, text};
 use crate::error::Result;
-use crate::receiver::Command;
 
 /// A message that was received. Cloning shares its lock: settled once, it is settled for every clone.
 #[derive(Clone)]
@@ -52,8 +49,12 @@ pub struct SystemProperties {
     /// Place of the message in its queue, given by the service.
     pub sequence_number: Option<i64>,
     /// The number of this delivery, 1 for the first: one more than the failed deliveries that stand on the wire, as the
-    /// SDK for .NET counts. The SDKs for Python and JavaScript show the number on the wire.
+    /// SDK for .NET counts. The SDKs for Python and JavaScript show the number on the wire. Of a peeked message it is the
+    /// number of deliveries so far.
     pub delivery_count: Option<u32>,
+    /// What the message is waiting for, as peeking and receiving deferred messages show it; the service does not say it of
+    /// others. Addition to the official crate.
+    pub state: Option<MessageState>,
     /// How long the message was allowed to wait.
     pub time_to_live: Option<Duration>,
     /// Entity that the message was dead-lettered from, when it was forwarded since.
@@ -62,6 +63,18 @@ pub struct SystemProperties {
     pub dead_letter_reason: Option<String>,
     /// More about why the message was dead-lettered.
     pub dead_letter_error_description: Option<String>,
+}
+
+/// What a message in a queue is waiting for. Addition to the official crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageState {
+    /// A receiver.
+    Active,
+    /// Somebody who asks for its sequence number.
+    Deferred,
+    /// Its time.
+    Scheduled,
 }
 
 impl ReceivedMessage {
@@ -101,12 +114,12 @@ impl ReceivedMessage {
         &self.system
     }
 
-    /// The token of the lock, as other SDKs print it. None in receive-and-delete mode.
+    /// The token of the lock, as other SDKs print it. None in receive-and-delete mode and for peeked messages.
     pub fn lock_token(&self) -> Option<Uuid> {
-        self.lock.as_ref()?.token
+        self.lock.as_ref()?.token()
     }
 
-    /// When the lock runs out, after its last renewal through this crate. None in receive-and-delete mode. Addition to
+    /// When the lock runs out, after its last renewal through this crate. None where there is no lock. Addition to
     /// the official crate.
     pub fn locked_until(&self) -> Option<OffsetDateTime> {
         self.lock.as_ref()?.until()
@@ -142,6 +155,12 @@ impl ReceivedMessage {
         self.system.delivery_count
     }
 
+    /// The message without this delivery in its count, for there was none.
+    pub(super) fn not_delivered(mut self) -> Self {
+        self.system.delivery_count = self.system.delivery_count.map(|count| count.saturating_sub(1));
+        self
+    }
+
     /// The message with the lock under which it came.
     pub(crate) fn locked(self, lock: Lock) -> Self {
         Self { lock: Some(Arc::new(lock)), ..self }
@@ -163,71 +182,4 @@ impl fmt::Debug for ReceivedMessage {
             .field("body_length", &self.body.len())
             .finish_non_exhaustive()
     }
-}
-
-/// The lock on a received message: what it takes to settle it, once, on the link it came on.
-pub(crate) struct Lock {
-    token: Option<Uuid>,
-    /// Milliseconds since 1970, or [`NO_END`].
-    until: AtomicI64,
-    settled: AtomicBool,
-    pub(crate) delivery: DeliveryInfo,
-    /// Weak, so that a message that is kept does not keep its link.
-    pub(crate) link: mpsc::WeakSender<Command>,
-}
-
-const NO_END: i64 = i64::MAX;
-
-impl Lock {
-    /// The lock that came with a delivery on `link`. Its token is the delivery tag, in the byte order of a .NET GUID.
-    pub(crate) fn new(
-        delivery: DeliveryInfo,
-        until: Option<OffsetDateTime>,
-        link: mpsc::WeakSender<Command>,
-    ) -> Self {
-        let lock = Self {
-            token: token(delivery.delivery_tag()),
-            until: AtomicI64::new(NO_END),
-            settled: AtomicBool::new(false),
-            delivery,
-            link,
-        };
-        if let Some(until) = until {
-            lock.renewed(until);
-        }
-        lock
-    }
-
-    pub(crate) fn token(&self) -> Option<Uuid> {
-        self.token
-    }
-
-    pub(crate) fn until(&self) -> Option<OffsetDateTime> {
-        match self.until.load(Ordering::Relaxed) {
-            NO_END => None,
-            millis => OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok(),
-        }
-    }
-
-    /// Takes note of the end that the service gave a renewed lock.
-    pub(crate) fn renewed(&self, until: OffsetDateTime) {
-        self.until.store(super::property::to_timestamp(until).milliseconds(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_run_out(&self, now: OffsetDateTime) -> bool {
-        self.until().is_some_and(|until| until <= now)
-    }
-
-    pub(crate) fn is_settled(&self) -> bool {
-        self.settled.load(Ordering::Acquire)
-    }
-
-    /// Takes the right to settle. Only the first caller gets it.
-    pub(crate) fn take(&self) -> bool {
-        !self.settled.swap(true, Ordering::AcqRel)
-    }
-}
-
-pub(super) fn token(tag: &[u8]) -> Option<Uuid> {
-    tag.try_into().ok().map(Uuid::from_bytes_le)
 }

@@ -150,9 +150,9 @@ fn client_c23_what_the_service_adds_is_read() {
 fn client_c22_the_lock_token_is_the_tag_in_the_byte_order_of_a_guid() {
     let tag =
         [0xf7, 0x3a, 0x08, 0xa7, 0x72, 0x8b, 0x94, 0xa0, 0xfd, 0x8c, 0x97, 0x7a, 0xad, 0xdb, 0x2a, 0x0d];
-    let token = super::received::token(&tag).unwrap();
+    let token = super::lock::token(&tag).unwrap();
     assert_eq!(token.to_string(), "a7083af7-8b72-a094-fd8c-977aaddb2a0d");
-    assert_eq!(super::received::token(&tag[..4]), None);
+    assert_eq!(super::lock::token(&tag[..4]), None);
 }
 
 #[test]

@@ -17,8 +17,9 @@ use crate::message::ReceivedMessage;
 const GRACE: Duration = Duration::from_millis(5);
 
 /// The buffer of one link. It holds no more than the credit that the link granted.
-#[derive(Default)]
 pub(super) struct Buffer {
+    /// Messages to have at hand before anybody asks for them.
+    prefetch: u32,
     state: Mutex<State>,
     /// A message has come, or the link has ended.
     arrived: Notify,
@@ -36,6 +37,11 @@ struct State {
 }
 
 impl Buffer {
+    /// An empty one, with `prefetch` messages to be had at hand before anybody asks for them.
+    pub(super) fn new(prefetch: u32) -> Self {
+        Self { prefetch, state: Mutex::default(), arrived: Notify::new(), demand: Notify::new() }
+    }
+
     /// Takes up to `max` messages as soon as there are any and no more follow at once; none at `end`. Nothing is taken before
     /// the last step, so the future may be dropped.
     pub(super) async fn receive(&self, max: u32, end: Option<Instant>) -> Result<Vec<ReceivedMessage>> {
@@ -104,14 +110,19 @@ impl Buffer {
     }
 
     /// What the link's credit goes by.
-    pub(super) fn view(&self, outstanding: u32) -> View {
-        let state = self.lock();
+    pub(super) fn view(&self, credit: u32, drained: bool) -> View {
+        let mut state = self.lock();
+        state.drop_expired();
         let buffered = state.messages.len();
+        let short_of =
+            |target: u64| u32::try_from(target.saturating_sub(buffered as u64)).unwrap_or(u32::MAX);
         View {
-            waiting: state.calls > 0,
-            wanted: u32::try_from(state.wanted.saturating_sub(buffered as u64)).unwrap_or(u32::MAX),
+            waiting: state.calls > 0 || self.prefetch > 0,
+            wanted: short_of(state.wanted),
+            ahead: short_of(u64::from(self.prefetch)),
             buffered,
-            outstanding,
+            credit,
+            drained,
         }
     }
 
@@ -120,16 +131,10 @@ impl Buffer {
         self.lock().calls > 0
     }
 
-    /// How many can be handed out. Those whose lock has run out cannot: they come again.
+    /// How many can be handed out.
     fn at_hand(&self) -> usize {
         let mut state = self.lock();
-        let now = OffsetDateTime::now_utc();
-        let before = state.messages.len();
-        state.messages.retain(|message| !message.lock().is_some_and(|lock| lock.has_run_out(now)));
-        let expired = before - state.messages.len();
-        if expired > 0 {
-            debug!(expired, "messages were not asked for before their locks ran out");
-        }
+        state.drop_expired();
         state.messages.len()
     }
 
@@ -149,6 +154,19 @@ impl Buffer {
     /// The state is valid whatever its last user was doing when it died.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Messages whose lock has run out cannot be handed out: they come again.
+    fn drop_expired(&mut self) {
+        let now = OffsetDateTime::now_utc();
+        let before = self.messages.len();
+        self.messages.retain(|message| !message.lock().is_some_and(|lock| lock.has_run_out(now)));
+        let expired = before - self.messages.len();
+        if expired > 0 {
+            debug!(expired, "messages were not asked for before their locks ran out");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use azure_core::time::OffsetDateTime;
 use fe2o3_amqp::link::RecvError;
 use fe2o3_amqp::link::delivery::{Delivery, DeliveryInfo};
-use fe2o3_amqp::link::receiver::{CreditMode, TerminalDeliveryState};
+use fe2o3_amqp::link::receiver::CreditMode;
 use fe2o3_amqp::session::SessionHandle;
 use fe2o3_amqp_types::definitions::{ReceiverSettleMode, SenderSettleMode};
 use fe2o3_amqp_types::messaging::Body;
@@ -26,16 +26,17 @@ use super::settle::{Settlement, settle_all};
 use crate::client::{ClientCore, Ground};
 use crate::connection::end_session;
 use crate::error::{ErrorKind, Result, ServiceBusError, amqp};
-use crate::message::{Lock, ReceivedMessage, received};
+use crate::message::{Lock, ReceivedMessage, Route, received};
 use crate::recovery::{Alive, Step, within};
-use crate::settlement;
+use crate::settlement::Disposition;
+use crate::wire::LinkWatch;
 
 /// Settlements that wait for the task.
 const QUEUE: usize = 512;
 /// Settlements that are written together.
 const BATCH: usize = 256;
-/// How long a closing link waits for messages that are still on the way, each time anew.
-const CLOSING_QUIET: Duration = Duration::from_millis(50);
+/// How long a closing link waits for messages that are still on the way and for the answers to settlements.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What the task is asked to do.
 pub(crate) enum Command {
@@ -51,7 +52,12 @@ pub(super) struct ReceiverLink {
 
 impl ReceiverLink {
     /// Attaches a link to `path`, without credit.
-    pub(super) async fn attach(core: &ClientCore, path: &str, mode: ReceiveMode) -> Result<Arc<Self>> {
+    pub(super) async fn attach(
+        core: &ClientCore,
+        path: &str,
+        mode: ReceiveMode,
+        prefetch: u32,
+    ) -> Result<Arc<Self>> {
         let limit = core.retry.limit();
         let (mut session, ground) = core.session(path).await?;
         let name = Uuid::new_v4().to_string();
@@ -59,6 +65,7 @@ impl ReceiverLink {
             ReceiveMode::PeekLock => (SenderSettleMode::Unsettled, ReceiverSettleMode::Second),
             ReceiveMode::ReceiveAndDelete => (SenderSettleMode::Settled, ReceiverSettleMode::First),
         };
+        let watch = ground.watch(&name);
         let attaching = async {
             fe2o3_amqp::Receiver::builder()
                 .name(name.clone())
@@ -78,7 +85,7 @@ impl ReceiverLink {
         debug!(entity = %path, "attached a receiver");
 
         let (commands, waiting) = mpsc::channel(QUEUE);
-        let buffer = Arc::new(Buffer::default());
+        let buffer = Arc::new(Buffer::new(prefetch));
         let task = Task {
             doing: format!("receiving from `{path}`"),
             mode,
@@ -86,7 +93,9 @@ impl ReceiverLink {
             session,
             _ground: ground,
             buffer: Arc::clone(&buffer),
-            credit: Credit::new(mode == ReceiveMode::ReceiveAndDelete),
+            credit: Credit::new(),
+            received: 0,
+            watch,
             this: commands.downgrade(),
         };
         tokio::spawn(task.run(waiting));
@@ -123,6 +132,9 @@ struct Task {
     _ground: Ground,
     buffer: Arc<Buffer>,
     credit: Credit,
+    /// Deliveries that have been received; wraps around.
+    received: u32,
+    watch: Arc<LinkWatch>,
     /// For the locks of messages.
     this: mpsc::WeakSender<Command>,
 }
@@ -137,7 +149,9 @@ impl Task {
             }
         };
         debug!(doing = %self.doing, error = %ended, "the link has ended");
-        // Messages at hand cannot be settled without their link. Settled ones are the caller's.
+        // No more answers come. Whoever waits for one asks `$management`.
+        self.watch.give_up();
+        // Messages at hand go back with their link. Settled ones are the caller's.
         if self.mode == ReceiveMode::PeekLock {
             self.buffer.drain().clear();
         }
@@ -147,16 +161,11 @@ impl Task {
     /// Sees to the credit, then waits for one thing to happen and deals with it. Fails when the link is of no more use.
     async fn turn(&mut self, commands: &mut mpsc::Receiver<Command>) -> Result<Turn> {
         let wake_at = loop {
-            let view = self.buffer.view(self.receiver.credit());
-            match self.credit.next(view, Instant::now().into_std()) {
+            let view = self.buffer.view(self.receiver.credit(), self.is_drained());
+            let action = self.credit.next(view, Instant::now().into_std());
+            match action {
                 Action::Wait(until) => break until,
-                Action::Grant(credit) => {
-                    self.receiver
-                        .set_credit(credit)
-                        .await
-                        .map_err(|error| amqp::not_sent(&self.doing, &error))?;
-                }
-                Action::TakeBack => self.take_back().await?,
+                _ => self.act(action).await?,
             }
         };
         let sleeping = async {
@@ -166,7 +175,7 @@ impl Task {
             }
         };
         let mut asked = Vec::new();
-        // Every branch may be dropped: two receive from channels and take nothing until they end, one waits for a notification
+        // Every branch may be dropped: two receive from channels and take nothing until they end, two wait for a notification
         // that is stored when nobody waits, one sleeps until a fixed time.
         tokio::select! {
             delivery = self.receiver.recv::<Body<Value>>() => self.arrived(delivery).await?,
@@ -175,12 +184,35 @@ impl Task {
                 _ => return self.obey(asked).await,
             },
             () = self.buffer.demand_changed() => {}
+            () = self.watch.changed() => {}
             () = sleeping => {}
         }
         Ok(Turn::Again)
     }
 
-    async fn obey(&self, commands: Vec<Command>) -> Result<Turn> {
+    async fn act(&mut self, action: Action) -> Result<()> {
+        match action {
+            Action::Wait(_) => Ok(()),
+            Action::Grant(credit) => {
+                let granting = self.receiver.set_credit(credit).await;
+                granting.map_err(|error| amqp::not_sent(&self.doing, &error))
+            }
+            Action::TakeBack => {
+                self.watch.begin_drain();
+                self.receiver.drain().await.map_err(|error| amqp::not_sent(&self.doing, &error))?;
+                self.give_back().await
+            }
+            Action::GiveBack => self.give_back().await,
+            Action::GiveUp(why) => Err(amqp::lost(&self.doing, why)),
+        }
+    }
+
+    /// Whether a drain has ended, and what the service sent before has been received.
+    fn is_drained(&self) -> bool {
+        self.credit.is_draining() && self.watch.drained_at() == Some(self.received)
+    }
+
+    async fn obey(&mut self, commands: Vec<Command>) -> Result<Turn> {
         let (mut settlements, mut turn) = (Vec::with_capacity(commands.len()), Turn::Again);
         for command in commands {
             match command {
@@ -188,7 +220,8 @@ impl Task {
                 Command::Close { closed } => turn = Turn::Close(Some(closed)),
             }
         }
-        settle_all(&self.receiver, &self.doing, settlements).await?;
+        let settling = settle_all(&self.receiver, &self.watch, settlements).await;
+        settling.map_err(|error| amqp::not_sent(&self.doing, &error))?;
         Ok(turn)
     }
 
@@ -198,13 +231,17 @@ impl Task {
     ) -> Result<()> {
         let message = match delivery {
             Ok(delivery) => self.message(delivery),
-            Err(RecvError::MessageDecode(error)) => return self.undecodable(error.info, &error.source).await,
+            Err(RecvError::MessageDecode(error)) => {
+                self.received = self.received.wrapping_add(1);
+                return self.undecodable(error.info, &error.source).await;
+            }
             Err(error) => return Err(amqp::recv(&self.doing, error)),
         };
-        match message.lock() {
+        self.received = self.received.wrapping_add(1);
+        match message.lock().and_then(|lock| lock.route()) {
             // Credit was taken back while it was on the way: others may have it, unharmed.
-            Some(lock) if self.credit.is_taken_back() && !self.buffer.is_waited_for() => {
-                self.dispose(&lock.delivery, settlement::release()).await
+            Some(route) if self.credit.is_taken_back() && !self.buffer.is_waited_for() => {
+                self.dispose(route.delivery.clone(), &Disposition::Release).await
             }
             _ => {
                 self.buffer.push(message);
@@ -214,55 +251,61 @@ impl Task {
     }
 
     fn message(&self, delivery: Delivery<Body<Value>>) -> ReceivedMessage {
-        let (info, sections) = delivery.into_parts();
+        let (delivery, sections) = delivery.into_parts();
         let (message, locked_until) = received(sections);
         match self.mode {
-            ReceiveMode::PeekLock => message.locked(Lock::new(info, locked_until, self.this.clone())),
+            ReceiveMode::PeekLock => {
+                let route = Route { delivery, link: self.this.clone() };
+                message.locked(Lock::of_delivery(route, locked_until))
+            }
             ReceiveMode::ReceiveAndDelete => message,
         }
     }
 
     /// A message that cannot be read is abandoned: each delivery counts, and in the end the queue dead-letters it. Anything
     /// else would either keep it for ever or decide on its fate for the caller.
-    async fn undecodable(&mut self, info: DeliveryInfo, error: &serde_amqp::Error) -> Result<()> {
+    async fn undecodable(&mut self, delivery: DeliveryInfo, error: &serde_amqp::Error) -> Result<()> {
         warn!(doing = %self.doing, %error, "abandoned a message that is no valid AMQP message");
         match self.mode {
-            ReceiveMode::PeekLock => {
-                self.dispose(&info, settlement::abandon(super::AbandonMessageOptions::default())).await
-            }
+            ReceiveMode::PeekLock => self.dispose(delivery, &Disposition::Abandon(None)).await,
             ReceiveMode::ReceiveAndDelete => Ok(()),
         }
     }
 
-    async fn dispose(&self, delivery: &DeliveryInfo, outcome: TerminalDeliveryState) -> Result<()> {
-        let disposing = self.receiver.dispose(delivery.clone(), outcome).await;
+    /// Settles without waiting for the answer: nobody asked for it.
+    async fn dispose(&self, delivery: DeliveryInfo, disposition: &Disposition) -> Result<()> {
+        let disposing = self.receiver.dispose(delivery, disposition.outcome()).await;
         disposing.map_err(|error| amqp::not_sent(&self.doing, &error))
     }
 
-    /// Drains, then gives back what is at hand and locked.
-    async fn take_back(&mut self) -> Result<()> {
-        if self.credit.is_out(self.receiver.credit()) {
-            self.receiver.drain().await.map_err(|error| amqp::not_sent(&self.doing, &error))?;
-        }
+    /// Releases what is at hand and locked.
+    async fn give_back(&mut self) -> Result<()> {
         if self.mode == ReceiveMode::ReceiveAndDelete {
             return Ok(());
         }
         for message in self.buffer.drain() {
             if let Some(lock) = message.lock()
+                && let Some(route) = lock.route()
                 && !lock.has_run_out(OffsetDateTime::now_utc())
             {
-                self.dispose(&lock.delivery, settlement::release()).await?;
+                self.dispose(route.delivery.clone(), &Disposition::Release).await?;
             }
         }
         Ok(())
     }
 
-    /// Gives everything back, waits for what is on the way to give that back too, then detaches.
+    /// Gives everything back, waits for what is on the way to give that back too, and for the answers to settlements, then
+    /// detaches.
     async fn close(mut self, caller: Option<oneshot::Sender<()>>) {
         self.buffer.end(ServiceBusError::new(ErrorKind::ServiceBusClosed, "the receiver has been closed"));
-        if let Err(error) = self.give_everything_back().await {
-            debug!(doing = %self.doing, %error, "the link was lost while it was being closed");
+        match timeout(CLOSING, self.give_everything_back()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                debug!(doing = %self.doing, %error, "the link was lost while it was being closed")
+            }
+            Err(_) => debug!(doing = %self.doing, "the service was silent while the link was being closed"),
         }
+        self.watch.give_up();
         if let Err(error) = self.receiver.close().await {
             debug!(doing = %self.doing, %error, "the link had ended before it was closed");
         }
@@ -273,11 +316,17 @@ impl Task {
     }
 
     async fn give_everything_back(&mut self) -> Result<()> {
-        let out = self.credit.is_out(self.receiver.credit());
-        self.take_back().await?;
-        while out && let Ok(delivery) = timeout(CLOSING_QUIET, self.receiver.recv::<Body<Value>>()).await {
-            self.arrived(delivery).await?;
-            self.take_back().await?;
+        let action = self.credit.close(self.receiver.credit(), Instant::now().into_std());
+        self.act(action).await?;
+        // fe2o3-amqp does not close a link that has not been read empty, and messages of a drained link are all on the way.
+        while (self.credit.is_draining() && !self.is_drained()) || self.watch.is_waiting() {
+            tokio::select! {
+                delivery = self.receiver.recv::<Body<Value>>() => {
+                    self.arrived(delivery).await?;
+                    self.give_back().await?;
+                }
+                () = self.watch.changed() => {}
+            }
         }
         Ok(())
     }

@@ -2,102 +2,38 @@
 
 mod buffer;
 mod credit;
+mod deferred;
 mod link;
+mod options;
 mod settle;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use azure_core::time::{Duration, OffsetDateTime};
-use fe2o3_amqp::link::receiver::TerminalDeliveryState;
+use azure_core::time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::debug;
+use uuid::Uuid;
 
 use crate::client::ClientCore;
 use crate::error::{ErrorKind, Result, ServiceBusError};
 use crate::management::Management;
-use crate::message::ReceivedMessage;
-use crate::recovery::{Slot, Step, random, retrying, within};
+use crate::message::{Lock, ReceivedMessage};
+use crate::recovery::{Slot, Step, has_time, random, retrying, retrying_until, within};
 use crate::retry::positive;
-use crate::settlement;
+use crate::settlement::{Disposition, check};
 pub(crate) use link::Command;
 use link::ReceiverLink;
-
-/// How long a receive call waits when it is not told.
-const MAX_WAIT: Duration = Duration::minutes(1);
+pub use options::{
+    AbandonMessageOptions, CompleteMessageOptions, CreateReceiverOptions, DeadLetterMessageOptions,
+    DeferMessageOptions, PeekMessagesOptions, ReceiveDeferredMessagesOptions, ReceiveMessageOptions,
+    ReceiveMode, RenewMessageLockOptions, SubQueue,
+};
+use settle::Claim;
 
 /// The longest reason or description of a dead letter.
 const MAX_DEAD_LETTER_TEXT: usize = 4_096;
-
-/// What becomes of a message when it is received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReceiveMode {
-    /// It is locked until it is settled or its lock runs out, and then comes again.
-    #[default]
-    PeekLock,
-    /// It is gone from the queue. It is lost when the program ends before it has been dealt with, and so are those that have
-    /// arrived but not been handed out when the receiver is closed.
-    ReceiveAndDelete,
-}
-
-/// A queue that belongs to another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubQueue {
-    /// Messages that could not be delivered or dealt with.
-    DeadLetter,
-    /// Messages that could not be forwarded.
-    Transfer,
-}
-
-/// Options of [`ServiceBusClient::create_receiver`](crate::ServiceBusClient::create_receiver).
-#[derive(Clone, Debug, Default)]
-pub struct CreateReceiverOptions {
-    /// What becomes of a message when it is received.
-    pub receive_mode: ReceiveMode,
-    /// The queue that belongs to the named one, instead of that one itself.
-    pub sub_queue: Option<SubQueue>,
-}
-
-/// Options of [`Receiver::receive_message`] and [`Receiver::receive_messages`].
-#[derive(Clone, Debug)]
-pub struct ReceiveMessageOptions {
-    /// How long to wait for the first message; None waits until there is one. Default one minute.
-    pub max_wait_time: Option<Duration>,
-}
-
-impl Default for ReceiveMessageOptions {
-    fn default() -> Self {
-        Self { max_wait_time: Some(MAX_WAIT) }
-    }
-}
-
-/// Options of [`Receiver::complete_message`]; none so far.
-#[derive(Clone, Debug, Default)]
-pub struct CompleteMessageOptions {}
-
-/// Options of [`Receiver::abandon_message`].
-#[derive(Clone, Debug, Default)]
-pub struct AbandonMessageOptions {
-    /// Application properties to set on the message before it comes again.
-    pub properties_to_modify: Option<HashMap<String, String>>,
-}
-
-/// Options of [`Receiver::dead_letter_message`].
-#[derive(Clone, Debug, Default)]
-pub struct DeadLetterMessageOptions {
-    /// Why, at most 4,096 characters.
-    pub reason: Option<String>,
-    /// More about why, at most 4,096 characters.
-    pub error_description: Option<String>,
-    /// Application properties to set on the message.
-    pub properties_to_modify: Option<HashMap<String, String>>,
-}
-
-/// Options of [`Receiver::renew_message_lock`]; none so far.
-#[derive(Clone, Debug, Default)]
-pub struct RenewMessageLockOptions {}
 
 /// Receives from one queue. Many tasks may receive and settle through one receiver at the same time.
 ///
@@ -113,8 +49,11 @@ pub struct Receiver {
     /// With the sub-queue.
     path: String,
     mode: ReceiveMode,
+    prefetch: u32,
     link: Slot<ReceiverLink>,
     management: Management,
+    /// The sequence number of the last message that was peeked at.
+    peeked: AtomicI64,
     closed: AtomicBool,
 }
 
@@ -127,6 +66,8 @@ impl Receiver {
             management: Management::of(&path),
             path,
             mode: options.receive_mode,
+            prefetch: options.prefetch_count,
+            peeked: AtomicI64::new(0),
             link: Slot::empty(),
             closed: AtomicBool::new(false),
         }
@@ -156,7 +97,8 @@ impl Receiver {
     /// is over. Connecting, when need be, comes on top of the wait, within the limits of
     /// [`RetryOptions`](crate::RetryOptions).
     ///
-    /// A link that is lost during the wait is attached again, with the same limits.
+    /// A link that is lost during the wait is attached again, with the same limits. A busy service is left alone for some
+    /// seconds, and never beyond the wait: then its refusal is the result.
     ///
     /// # Cancel safety
     /// Dropping the future loses no message: messages are handed out in its last step only, and those that have arrived go to
@@ -174,13 +116,15 @@ impl Receiver {
             return Err(invalid("zero messages were asked for; ask for at least one"));
         }
         let max_wait = options.unwrap_or_default().max_wait_time;
+        // A wait too long for the clock is one without end.
+        let wait_ends = || max_wait.and_then(|wait| Instant::now().checked_add(positive(wait)));
         let mut end = None;
         let mut retries = 0;
         loop {
-            let link = retrying(&self.core.retry, || self.link()).await?;
-            // The wait begins when messages can come. A wait too long for the clock is one without end.
-            let end = *end
-                .get_or_insert_with(|| max_wait.and_then(|wait| Instant::now().checked_add(positive(wait))));
+            let patience = end.unwrap_or_else(wait_ends);
+            let link = retrying_until(&self.core.retry, patience, || self.link()).await?;
+            // The wait begins when messages can come.
+            let end = *end.get_or_insert_with(wait_ends);
             let began = Instant::now();
             let error = match link.receive(max, end).await {
                 Ok(messages) => return Ok(messages),
@@ -194,30 +138,31 @@ impl Receiver {
             if self.closed.load(Ordering::Relaxed) {
                 return Err(self.has_been_closed());
             }
-            let Some(delay) = self.core.retry.delay_after(&error, retries, random()) else {
-                return Err(error);
-            };
+            let delay = self.core.retry.delay_after(&error, retries, random());
+            let Some(delay) = delay.filter(|delay| has_time(&error, *delay, end)) else { return Err(error) };
             debug!(entity = %self.path, %error, "the link was lost; attaching it again");
             tokio::time::sleep(delay).await;
             retries += 1;
         }
     }
 
-    /// Removes the message from the queue.
+    /// Removes the message from the queue, and returns when the service says that it has.
     ///
-    /// It returns when the settlement has been handed to the connection. A refusal by the service is not seen: fe2o3-amqp does
-    /// not show it. The end of the lock is checked here by the clock of this machine before anything is sent, so a refusal
-    /// is left to clocks that differ and to locks that the service lost; the message then comes again.
+    /// Many may be settled at the same time: settlements do not wait for each other's answers. When the link that the message
+    /// came on is gone, or ends before it has answered, the service is asked through `$management`.
     ///
     /// # Errors
-    /// [`ErrorKind::MessageLockLost`] when the lock has run out or the link of the message is gone: it comes again.
+    /// [`ErrorKind::MessageLockLost`] when the service does not know the lock any more, or it has run out by this machine's
+    /// clock, and nothing is sent: the message comes again. When an answer was lost with its link, it may also be that the
+    /// message has been settled as it was meant to be.
     /// [`ErrorKind::InvalidRequest`] when it is settled already or was received in receive-and-delete mode.
+    /// After any other error the message may be settled again, within its lock's time.
     pub async fn complete_message(
         &self,
         message: &ReceivedMessage,
         _options: Option<CompleteMessageOptions>,
     ) -> Result<()> {
-        self.settle(message, settlement::complete).await
+        self.settle(message, Disposition::Complete).await
     }
 
     /// Gives the message back. It comes again at once, and the delivery counts.
@@ -229,7 +174,20 @@ impl Receiver {
         message: &ReceivedMessage,
         options: Option<AbandonMessageOptions>,
     ) -> Result<()> {
-        self.settle(message, || settlement::abandon(options.unwrap_or_default())).await
+        self.settle(message, Disposition::Abandon(options.unwrap_or_default().properties_to_modify)).await
+    }
+
+    /// Sets the message aside: it stays in the queue and comes only to [`Receiver::receive_deferred_message`]. Keep its
+    /// sequence number.
+    ///
+    /// # Errors
+    /// As [`Receiver::complete_message`].
+    pub async fn defer_message(
+        &self,
+        message: &ReceivedMessage,
+        options: Option<DeferMessageOptions>,
+    ) -> Result<()> {
+        self.settle(message, Disposition::Defer(options.unwrap_or_default().properties_to_modify)).await
     }
 
     /// Moves the message to the dead-letter queue.
@@ -249,7 +207,7 @@ impl Receiver {
                 ));
             }
         }
-        self.settle(message, || settlement::dead_letter(options)).await
+        self.settle(message, Disposition::DeadLetter(options)).await
     }
 
     /// Starts the lock's time anew and gives its new end, which [`ReceivedMessage::locked_until`] shows from then on.
@@ -263,9 +221,8 @@ impl Receiver {
         _options: Option<RenewMessageLockOptions>,
     ) -> Result<OffsetDateTime> {
         self.check_open()?;
-        let lock = settlement::check(message.lock().map(Arc::as_ref), OffsetDateTime::now_utc())?;
-        let token = lock.token().ok_or_else(|| invalid("the message came without a lock token"))?;
-        let until = self.management.renew_lock(&self.core, token).await?;
+        let lock = check(message.lock(), OffsetDateTime::now_utc())?;
+        let until = self.management.renew_lock(&self.core, token(lock)?).await?;
         lock.renewed(until);
         Ok(until)
     }
@@ -297,20 +254,43 @@ impl Receiver {
         within(self.core.retry.limit(), Step::Close, &self.path, closing).await
     }
 
-    async fn settle(
-        &self,
-        message: &ReceivedMessage,
-        outcome: impl FnOnce() -> TerminalDeliveryState,
-    ) -> Result<()> {
+    async fn settle(&self, message: &ReceivedMessage, disposition: Disposition) -> Result<()> {
         self.check_open()?;
-        settlement::check(message.lock().map(Arc::as_ref), OffsetDateTime::now_utc())?;
-        let Some(lock) = message.lock() else { return Err(invalid("the message has no lock")) };
-        within(self.core.retry.limit(), Step::Settle, &self.path, settle::settle(lock, outcome())).await
+        let lock = check(message.lock(), OffsetDateTime::now_utc())?;
+        let mut claim = Claim::of(lock)?;
+        let result = match lock.route() {
+            Some(route) => {
+                let settling = settle::on_link(route, &mut claim, disposition.clone());
+                let settling = async { Ok(settling.await) };
+                match within(self.core.retry.limit(), Step::Settle, &self.path, settling).await {
+                    Ok(Some(answer)) => {
+                        settle::result(&format!("settling a message of `{}`", self.path), answer)
+                    }
+                    // The lock may outlive its link. Only the service knows, and what it did with what was on the way.
+                    Ok(None) => self.settle_anyhow(lock, &mut claim, &disposition).await,
+                    Err(error) => Err(error),
+                }
+            }
+            None => self.settle_anyhow(lock, &mut claim, &disposition).await,
+        };
+        claim.settle(result)
+    }
+
+    /// Settles through `$management`.
+    async fn settle_anyhow(
+        &self,
+        lock: &Lock,
+        claim: &mut Claim<'_>,
+        disposition: &Disposition,
+    ) -> Result<()> {
+        let token = token(lock)?;
+        claim.use_up();
+        self.management.settle(&self.core, token, disposition).await
     }
 
     async fn link(&self) -> Result<Arc<ReceiverLink>> {
         self.check_open()?;
-        self.link.get_or_make(|| ReceiverLink::attach(&self.core, &self.path, self.mode)).await
+        self.link.get_or_make(|| ReceiverLink::attach(&self.core, &self.path, self.mode, self.prefetch)).await
     }
 
     fn check_open(&self) -> Result<()> {
@@ -334,6 +314,10 @@ impl fmt::Debug for Receiver {
             .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
+}
+
+fn token(lock: &Lock) -> Result<Uuid> {
+    lock.token().ok_or_else(|| invalid("the message came without a lock token"))
 }
 
 fn path(entity: &str, sub_queue: Option<SubQueue>) -> String {

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fe2o3_amqp::Sendable;
 use fe2o3_amqp::link::SendError;
 use fe2o3_amqp::link::delivery::DeliveryFut;
 use fe2o3_amqp::session::SessionHandle;
-use fe2o3_amqp_types::definitions::SenderSettleMode;
-use fe2o3_amqp_types::messaging::{Data, Outcome};
+use fe2o3_amqp_types::definitions::{Fields, SenderSettleMode};
+use fe2o3_amqp_types::messaging::Outcome;
+use fe2o3_amqp_types::primitives::Value;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 use uuid::Uuid;
@@ -16,15 +16,22 @@ use uuid::Uuid;
 use crate::client::{ClientCore, Ground};
 use crate::connection::end_session;
 use crate::error::{Result, ServiceBusError, amqp};
+use crate::message::Outgoing;
 use crate::recovery::{Alive, Step, within};
 
 /// Messages that wait for the task. It is never far behind unless the service gives no credit, and then senders wait here.
 const QUEUE: usize = 512;
 
+/// The largest batch where the service does not say, however large a message may be: a premium namespace that takes messages
+/// of 100 MB takes batches of one.
+/// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas>
+const MAX_BATCH_SIZE: u64 = 1024 * 1024;
+const MAX_BATCH_SIZE_PROPERTY: &str = "com.microsoft:max-message-batch-size";
+
 type Delivery = DeliveryFut<std::result::Result<Outcome, SendError>>;
 
 enum Job {
-    Send { message: Arc<Sendable<Data>>, written: oneshot::Sender<Result<Delivery>> },
+    Send { message: Arc<Outgoing>, written: oneshot::Sender<Result<Delivery>> },
     Close { closed: oneshot::Sender<()> },
 }
 
@@ -34,6 +41,8 @@ pub(super) struct SenderLink {
     jobs: mpsc::Sender<Job>,
     /// Encoded bytes; as large as can be when the service names no limit.
     pub(super) max_message_size: u64,
+    /// Encoded bytes of a batch.
+    pub(super) max_batch_size: u64,
     ended: Arc<OnceLock<ServiceBusError>>,
 }
 
@@ -59,11 +68,14 @@ impl SenderLink {
         let sender = attached.inspect_err(|error| ground.blame(error))?;
         debug!(%entity, "attached a sender");
 
+        let max_message_size = sender.max_message_size().filter(|size| *size > 0).unwrap_or(u64::MAX);
+        let said = sender.properties(|properties| properties.as_ref().and_then(max_batch_size));
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let link = Arc::new(Self {
             doing: format!("sending to `{entity}`"),
             jobs,
-            max_message_size: sender.max_message_size().unwrap_or(u64::MAX),
+            max_message_size,
+            max_batch_size: max_message_size.min(said.unwrap_or(MAX_BATCH_SIZE)),
             ended: Arc::new(OnceLock::new()),
         });
         let task = Task {
@@ -78,25 +90,35 @@ impl SenderLink {
     }
 
     /// Hands the task a message, which it writes after those handed over before.
-    pub(super) async fn queue(this: &Arc<Self>, message: Arc<Sendable<Data>>) -> Result<Queued> {
+    pub(super) async fn queue(this: &Arc<Self>, message: Arc<Outgoing>) -> Result<Queued> {
         let (written, writing) = oneshot::channel();
         this.jobs.send(Job::Send { message, written }).await.map_err(|_| this.lost())?;
         Ok(Queued { link: Arc::clone(this), writing })
     }
 
     /// Detaches the link and ends its session.
-    pub(super) async fn close(&self) -> Result<()> {
+    pub(super) async fn close(&self) {
         let (closed, closing) = oneshot::channel();
         // A task that is gone has nothing to close any more.
         if self.jobs.send(Job::Close { closed }).await.is_ok() && closing.await.is_err() {
             debug!(doing = %self.doing, "the link was lost while it was being closed");
         }
-        Ok(())
     }
 
     fn lost(&self) -> ServiceBusError {
         self.ended.get().cloned().unwrap_or_else(|| amqp::lost(&self.doing, "the link was closed"))
     }
+}
+
+fn max_batch_size(properties: &Fields) -> Option<u64> {
+    let size = match properties.get(MAX_BATCH_SIZE_PROPERTY)? {
+        Value::Ulong(size) => *size,
+        Value::Long(size) => u64::try_from(*size).ok()?,
+        Value::Uint(size) => u64::from(*size),
+        Value::Int(size) => u64::try_from(*size).ok()?,
+        _ => return None,
+    };
+    (size > 0).then_some(size)
 }
 
 impl Alive for SenderLink {
@@ -158,7 +180,7 @@ impl Task {
     /// use.
     async fn write(
         &mut self,
-        message: &Sendable<Data>,
+        message: &Outgoing,
         mut written: oneshot::Sender<Result<Delivery>>,
     ) -> Result<()> {
         // Sending may be given up: it waits for credit, and then only for room in the session's queue, which is a hundred times

@@ -1,37 +1,31 @@
 //! Sending: one link to an entity, kept, and used by every task that sends through it at the same time.
 
 mod link;
+mod options;
+mod scheduled;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fe2o3_amqp::Sendable;
-use fe2o3_amqp_types::messaging::{Data, Outcome, Rejected};
+use fe2o3_amqp_types::messaging::{Outcome, Rejected};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::client::ClientCore;
 use crate::error::{ErrorKind, Result, ServiceBusError, amqp};
-use crate::message::{Message, encode, encoded_size};
+use crate::management::Management;
+use crate::message::{Message, MessageBatch, Outgoing, encode, encoded_size};
 use crate::recovery::{Slot, Step, retrying, within};
 use link::{Queued, SenderLink};
+pub use options::{
+    CancelScheduledMessagesOptions, CreateMessageBatchOptions, CreateSenderOptions, ScheduleMessageOptions,
+    ScheduleMessagesOptions, SendMessageBatchOptions, SendMessageOptions, SendMessagesOptions,
+};
 
 /// Messages of one [`Sender::send_messages`] that are on the way at the same time. More gain nothing on a local network and
 /// hide the distance of a far one.
 const WINDOW: usize = 256;
-
-/// Options of [`ServiceBusClient::create_sender`](crate::ServiceBusClient::create_sender); none so far.
-#[derive(Clone, Debug, Default)]
-pub struct CreateSenderOptions {}
-
-/// Options of [`Sender::send_message`]; none so far.
-#[derive(Clone, Debug, Default)]
-pub struct SendMessageOptions {}
-
-/// Options of [`Sender::send_messages`]; none so far.
-#[derive(Clone, Debug, Default)]
-pub struct SendMessagesOptions {}
 
 /// Sends to one queue or topic. Many tasks may send through one sender at the same time: their messages share a link and do
 /// not wait for each other's outcomes.
@@ -39,12 +33,19 @@ pub struct Sender {
     core: Arc<ClientCore>,
     entity: String,
     link: Slot<SenderLink>,
+    management: Management,
     closed: AtomicBool,
 }
 
 impl Sender {
     pub(crate) fn new(core: Arc<ClientCore>, entity: &str) -> Self {
-        Self { core, entity: entity.to_owned(), link: Slot::empty(), closed: AtomicBool::new(false) }
+        Self {
+            core,
+            entity: entity.to_owned(),
+            link: Slot::empty(),
+            management: Management::of(entity),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Sends a message and returns when the service has accepted it.
@@ -96,6 +97,47 @@ impl Sender {
         sent.result(total)
     }
 
+    /// An empty batch, which takes as many bytes as the entity takes in one transfer, or fewer if `options` say so. Attaches
+    /// the link if need be.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] when more is asked for than the entity takes, and whatever keeps the link from being
+    /// attached.
+    pub async fn create_message_batch(
+        &self,
+        options: Option<CreateMessageBatchOptions>,
+    ) -> Result<MessageBatch> {
+        let limit = self.attached().await?.max_batch_size;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        match options.unwrap_or_default().maximum_size_in_bytes {
+            Some(size) if size > limit => Err(ServiceBusError::new(
+                ErrorKind::InvalidRequest,
+                format!("a batch of {size} bytes was asked for, and `{}` takes {limit}", self.entity),
+            )),
+            size => Ok(MessageBatch::new(size.unwrap_or(limit))),
+        }
+    }
+
+    /// Sends the messages of a batch as one transfer, and returns when the service has accepted all of them. It takes all or
+    /// none, and tries again as [`Sender::send_message`] does.
+    ///
+    /// # Errors
+    /// As [`Sender::send_message`]; [`ErrorKind::InvalidRequest`] for a batch without messages.
+    pub async fn send_message_batch(
+        &self,
+        batch: MessageBatch,
+        _options: Option<SendMessageBatchOptions>,
+    ) -> Result<()> {
+        if batch.is_empty() {
+            return Err(ServiceBusError::new(
+                ErrorKind::InvalidRequest,
+                "the batch is empty: add a message before it is sent",
+            ));
+        }
+        let sendable = Arc::new(batch.into_outgoing());
+        self.finish(self.queue(&sendable).await, &sendable).await
+    }
+
     /// The largest message that the entity takes, in encoded bytes, as the service says when the link is attached. Attaches
     /// the link if need be. Addition to the official crate.
     ///
@@ -131,21 +173,25 @@ impl Sender {
     /// [`ErrorKind::RequestTimeout`] when the service does not answer in time. The sender is closed all the same.
     pub async fn close(&self) -> Result<()> {
         self.closed.store(true, Ordering::Relaxed);
-        match self.link.take() {
-            Some(link) => within(self.core.retry.limit(), Step::Close, &self.entity, link.close()).await,
-            None => Ok(()),
-        }
+        let closing = async {
+            if let Some(link) = self.link.take() {
+                link.close().await;
+            }
+            self.management.close().await;
+            Ok(())
+        };
+        within(self.core.retry.limit(), Step::Close, &self.entity, closing).await
     }
 
     /// Hands a message to the link, attached if need be, which writes it after those handed over before.
-    async fn queue(&self, sendable: &Arc<Sendable<Data>>) -> Result<Queued> {
+    async fn queue(&self, sendable: &Arc<Outgoing>) -> Result<Queued> {
         let link = self.link().await?;
         let queueing = SenderLink::queue(&link, Arc::clone(sendable));
         within(self.core.retry.limit(), Step::Send, &self.entity, queueing).await
     }
 
     /// Waits for the outcome of a message that has been queued, and sends it again as long as that may help.
-    async fn finish(&self, queued: Result<Queued>, sendable: &Arc<Sendable<Data>>) -> Result<()> {
+    async fn finish(&self, queued: Result<Queued>, sendable: &Arc<Outgoing>) -> Result<()> {
         let mut queued = Some(queued);
         retrying(&self.core.retry, || {
             let queued = queued.take();
@@ -190,14 +236,19 @@ impl Sender {
         retrying(&self.core.retry, || self.link()).await
     }
 
-    async fn link(&self) -> Result<Arc<SenderLink>> {
+    fn check_open(&self) -> Result<()> {
         self.core.check_open()?;
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(ServiceBusError::new(
+        match self.closed.load(Ordering::Relaxed) {
+            true => Err(ServiceBusError::new(
                 ErrorKind::ServiceBusClosed,
                 format!("the sender to `{}` has been closed", self.entity),
-            ));
+            )),
+            false => Ok(()),
         }
+    }
+
+    async fn link(&self) -> Result<Arc<SenderLink>> {
+        self.check_open()?;
         self.link.get_or_make(|| SenderLink::attach(&self.core, &self.entity)).await
     }
 }

@@ -1,12 +1,14 @@
 //! Who may do what, and tokens that end.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::Duration;
 use azure_messaging_servicebus::{ErrorKind, Message, ServiceBusClient};
 use lab::directory::Role;
 
-use crate::world::{World, receive, wait};
+use crate::world::{Issuing, World, receive, wait};
 
 async fn by_token(world: &World, roles: &[Role]) -> ServiceBusClient {
     let credential = world.credential(world.principal(roles), Duration::hours(1));
@@ -46,7 +48,7 @@ async fn client_c39_a_missing_right_is_unauthorised_in_the_words_of_the_service(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_another_tenant_or_key_is_refused_at_once() {
+async fn client_c06_a_token_of_another_tenant_or_key_is_refused_at_once() {
     let world = World::start().await;
     let other = World::start().await;
     let credential = other.credential(world.principal(&[Role::DataOwner]), Duration::hours(1));
@@ -55,13 +57,42 @@ async fn a_token_of_another_tenant_or_key_is_refused_at_once() {
     let error = sender.send_message(Message::from("a"), None).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unauthorized, "{error}");
     assert!(error.message().contains("401"), "{error}");
-    assert_eq!(credential.issued.load(Ordering::Relaxed), 1, "it was not tried again");
+    assert_eq!(credential.issued.load(Ordering::Relaxed), 2, "asked for another token once, and no more");
 
     let wrong_key = world.connection_string().replace("c2VjcmV0", "AAAAAAAA");
     let client = world.builder().open_connection_string(&wrong_key).await.unwrap();
     let sender = client.create_sender("q", None).await.unwrap();
     let error = sender.send_message(Message::from("a"), None).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unauthorized, "{error}");
+}
+
+/// A credential that gives a token of the first, and from then on those of the second.
+#[derive(Debug)]
+struct Stale(Arc<Issuing>, Arc<Issuing>);
+
+#[async_trait::async_trait]
+impl TokenCredential for Stale {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let is_first = self.0.issued.load(Ordering::Relaxed) == 0;
+        let credential = if is_first { &self.0 } else { &self.1 };
+        credential.get_token(scopes, options).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_c06_a_token_that_is_refused_is_replaced_by_another_once() {
+    let world = World::start().await;
+    let principal = world.principal(&[Role::DataSender]);
+    let ended = world.credential(principal, Duration::hours(-1));
+    let good = world.credential(principal, Duration::hours(1));
+    let credential = Arc::new(Stale(ended, good.clone()));
+    let client = world.builder().open(&world.host(), credential).await.unwrap();
+    world.send(&client, &["a"]).await;
+    assert_eq!(good.issued.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

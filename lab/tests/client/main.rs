@@ -4,9 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may end it")]
 
 mod authorization;
+mod batches;
+mod by_number;
+mod journey;
+mod links;
 mod receiving;
 mod recovery;
 mod sending;
 mod settling;
 mod size;
+mod throttling;
 mod world;

@@ -42,7 +42,7 @@ async fn client_c35_a_waiting_call_survives_the_loss_of_its_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_c35_a_message_of_a_lost_link_cannot_be_settled_and_comes_again() {
+async fn client_c35_a_message_of_a_lost_link_comes_again_when_its_lock_runs_out() {
     let world = World::with(QueueConfig {
         lock_duration: std::time::Duration::from_secs(2),
         ..QueueConfig::new("q")

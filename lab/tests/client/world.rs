@@ -37,12 +37,17 @@ impl World {
 
     /// A Standard namespace with one queue.
     pub(crate) async fn with(queue: QueueConfig) -> Self {
+        Self::of(Sku::Standard, queue).await
+    }
+
+    /// A namespace of this tier with one queue.
+    pub(crate) async fn of(sku: Sku, queue: QueueConfig) -> Self {
         let authority = CertificateAuthority::generate().unwrap();
         let directory = Arc::new(Directory::new());
         let signing_key = Arc::new(SigningKey::generate().unwrap());
         let any = "127.0.0.1:0".parse().unwrap();
         let config = NamespaceConfig {
-            sku: Sku::Standard,
+            sku,
             sas_keys: vec![SasKey { name: "Root".into(), key: KEY.into() }],
             queues: vec![queue],
             plain: Some(any),
