@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::error::{Error, Kind};
+
 /// A moment by which work must be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
@@ -38,6 +40,25 @@ impl Deadline {
     /// [`Elapsed`] when the deadline passes; `work` is dropped then, so it must be safe to cancel.
     pub async fn bound<T>(self, what: &'static str, work: impl Future<Output = T>) -> Result<T, Elapsed> {
         tokio::time::timeout_at(self.0, work).await.map_err(|_| Elapsed(what))
+    }
+
+    /// As [`Deadline::bound`], for work that can fail: where it was in vain to wait, its error says for what, too.
+    ///
+    /// # Errors
+    /// The work's own error, and a time-out when the deadline passes first.
+    pub async fn bound_try<T, E: Into<Error>>(
+        self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        self.bound(what, work).await?.map_err(|error| {
+            let error: Error = error.into();
+            match error.kind {
+                Kind::Timeout | Kind::Unavailable => error.while_doing(what),
+                // A refusal speaks for itself.
+                _ => error,
+            }
+        })
     }
 
     /// Waits until the deadline.

@@ -10,6 +10,8 @@ mod deadline;
 mod deployment;
 mod error;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod host;
 mod identity;
 mod invoke;

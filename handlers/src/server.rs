@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
@@ -58,22 +58,20 @@ pub async fn serve(
     app: LateApp,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = Router::new()
-        .route("/", get(|| async { "causeway\n" }))
-        .route("/{function}", post(receive))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "no such function\n") })
-        .with_state(app);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, routes(app)).with_graceful_shutdown(shutdown).await
 }
 
-async fn receive(
-    State(app): State<LateApp>,
-    Path(function): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+/// What is answered where. Any path can be posted to, so that none is ever answered with an empty body.
+pub fn routes(app: LateApp) -> Router {
+    Router::new()
+        .route("/", get(|| async { "causeway\n" }).post(receive))
+        .fallback(post(receive))
+        .with_state(app)
+}
+
+async fn receive(State(app): State<LateApp>, uri: Uri, headers: HeaderMap, body: Body) -> Response {
     let app = app.get().await;
-    let served = FunctionName::from_folder(&function)
+    let served = FunctionName::from_folder(uri.path().trim_start_matches('/'))
         .and_then(|name| app.definitions.iter().find(|definition| definition.name == name));
     let Some(definition) = served else {
         let error = Error::new(Kind::Internal, "this handler does not serve a function of that name");

@@ -57,3 +57,18 @@ impl fmt::Debug for DeploymentCommand {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_arrives_as_the_very_number_that_was_sent() {
+        let text = r#"{"schemaVersion":"1.0","deploymentId":"6f9619ff-8b86-d011-b42d-00c04fc964ff",
+            "customerId":"contoso","action":"acknowledge","parameters":{"share":9.938603040518878e-222},
+            "requestedAt":"2026-11-22T20:00:00Z","expiresAt":"2026-11-23T20:00:00Z"}"#;
+        let command = DeploymentCommand::read(text.as_bytes()).unwrap();
+        let share = command.parameters["share"].as_f64().unwrap();
+        assert_eq!(share.to_bits(), 9.938603040518878e-222_f64.to_bits());
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use azure_messaging_servicebus::{
-    DeadLetterMessageOptions, ReceiveMessageOptions, ReceivedMessage, Receiver,
+    DeadLetterMessageOptions, ErrorKind as BusErrorKind, ReceiveMessageOptions, ReceivedMessage, Receiver,
 };
 use futures_util::StreamExt;
 use time::OffsetDateTime;
@@ -80,8 +80,8 @@ pub async fn poll(
     let bus = provider.messaging.bus(&customer.id.to_string(), &customer.bus);
     let attach = bus.receiver(&customer.status_queue);
     let patience = call.deadline.or_after(ATTACH_PATIENCE);
-    let attached = patience.bound("attaching to the status queue", attach).await;
-    let receiver = attached.map_err(Failure::of_customer)?.map_err(Failure::of_customer)?;
+    let receiver =
+        patience.bound_try("attaching to the status queue", attach).await.map_err(Failure::of_customer)?;
 
     let window_ends = Instant::now() + window;
     let mut pace = Pace::default();
@@ -94,9 +94,9 @@ pub async fn poll(
         // A link that breaks meanwhile is attached again inside, with the same patience as at first. Receiving is
         // cancel safe: what came is there for the next call.
         let receive = receiver.receive_messages(pace.batch(), Some(options));
-        let received =
-            call.deadline.or_after(wait + ATTACH_PATIENCE).bound("receiving statuses", receive).await;
-        let messages = received.map_err(Failure::of_customer)?.map_err(Failure::of_customer)?;
+        let patience = call.deadline.or_after(wait + ATTACH_PATIENCE);
+        let messages =
+            patience.bound_try("receiving statuses", receive).await.map_err(Failure::of_customer)?;
         if messages.is_empty() {
             if Instant::now() >= window_ends {
                 break;
@@ -236,8 +236,8 @@ fn log(record: &StatusRecord, recorded: &Recorded) {
 }
 
 async fn settle(receiver: &Receiver, message: &ReceivedMessage, verdict: &Verdict) -> Result<(), Error> {
-    match verdict {
-        Verdict::Complete(_) => receiver.complete_message(message, None).await?,
+    let settled = match verdict {
+        Verdict::Complete(_) => receiver.complete_message(message, None).await,
         Verdict::DeadLetter(reason, description) => {
             tracing::error!(
                 reason,
@@ -250,10 +250,17 @@ async fn settle(receiver: &Receiver, message: &ReceivedMessage, verdict: &Verdic
                 error_description: Some(description.clone()),
                 ..DeadLetterMessageOptions::default()
             };
-            receiver.dead_letter_message(message, Some(options)).await?;
+            receiver.dead_letter_message(message, Some(options)).await
         }
+    };
+    match settled {
+        // It comes again, and what was done with it is harmless to repeat: no failure of the customer's, nor of the tick.
+        Err(error) if *error.kind() == BusErrorKind::MessageLockLost => {
+            tracing::warn!(reason = %error, messageId = message.message_id(), "a status message comes again");
+            Ok(())
+        }
+        settled => Ok(settled?),
     }
-    Ok(())
 }
 
 /// How long the first of these locks still holds.

@@ -150,11 +150,14 @@ async fn send(
         trace: &trace,
     };
     let attach = responder.bus.sender(&responder.status_queue);
-    let sender = call.deadline.bound("attaching to the status queue", attach).await??;
-    let sent = sender.send_message(message(envelope, body.to_vec()), None);
-    call.deadline.bound("sending the status", sent).await?.map_err(|error| match error.kind() {
-        // The customer's own words made it too large for their own queue; the provider's advice does not fit here.
-        BusErrorKind::MessageSizeExceeded => Error::new(Kind::CommandTooLarge, error.to_string()),
-        _ => error.into(),
-    })
+    let sender = call.deadline.bound_try("attaching to the status queue", attach).await?;
+    let send = async {
+        let sent = sender.send_message(message(envelope, body.to_vec()), None).await;
+        sent.map_err(|error| match error.kind() {
+            // The customer's own words made it too large for their own queue; the provider's advice does not fit here.
+            BusErrorKind::MessageSizeExceeded => Error::new(Kind::CommandTooLarge, error.to_string()),
+            _ => error.into(),
+        })
+    };
+    call.deadline.bound_try("sending the status", send).await
 }

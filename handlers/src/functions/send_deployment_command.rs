@@ -44,8 +44,8 @@ pub async fn send_deployment_command(
     // Attaching first means that a refusal leaves no record behind, and gives the queue's size limit: what does not fit
     // must not use up its key.
     let bus = provider.messaging.bus(&customer.id.to_string(), &customer.bus);
-    let sender =
-        call.deadline.bound("attaching to the command queue", bus.sender(&customer.command_queue)).await??;
+    let attach = bus.sender(&customer.command_queue);
+    let sender = call.deadline.bound_try("attaching to the command queue", attach).await?;
     let trace = call.trace.child();
     let to_message = |command: &DeploymentCommand| to_message(command, now, &trace);
     sender.check_size(&to_message(&command(&customer, &wanted, occasion))?).await?;
@@ -69,8 +69,8 @@ pub async fn send_deployment_command(
     provider.store.record_intent(intent).await?;
     // A repeat that comes after the command has expired has nothing to send: the customer would only reject it.
     if command.expires_at > now {
-        let sent = call.deadline.bound("sending the command", sender.send_message(message, None)).await;
-        sent.map_err(Error::from).and_then(|sent| sent.map_err(Error::from)).map_err(|error| {
+        let send = sender.send_message(message, None);
+        call.deadline.bound_try("sending the command", send).await.map_err(|error| {
             error.while_doing(&format!(
                 "deployment {deployment_id} is recorded, but its command may not have been sent"
             ))

@@ -1,5 +1,6 @@
 //! Payloads that a real Functions host (4.1037) was seen to send, and the replies that it accepts.
 
+use azure_messaging_servicebus::{ErrorKind, ServiceBusError};
 use serde_json::{Value, json};
 
 use super::*;
@@ -107,6 +108,20 @@ fn an_http_reply_is_200_with_the_status_and_a_string_body_inside() {
     assert_eq!(body["Outputs"]["res"]["body"], json!("{\"a\":1.5}"));
     assert_eq!(body["Outputs"]["res"]["headers"]["Location"], "/xy", "the host fails on control characters");
     assert_eq!(body["ReturnValue"], Value::Null);
+}
+
+#[test]
+fn a_throttled_namespace_is_503_with_the_time_to_wait_and_the_words_of_the_service() {
+    let throttled = "sending to `commands`: the namespace contoso is being throttled. Error code : 50009.";
+    let error = Error::from(ServiceBusError::new(ErrorKind::ServiceBusy, throttled));
+    let error = error.while_doing("deployment 1 is recorded, but its command may not have been sent");
+    let reply: Value = serde_json::from_str(&Reply::http_problem("res", &error).body).unwrap();
+    let answer = &reply["Outputs"]["res"];
+    assert_eq!((&answer["statusCode"], &answer["headers"]["Retry-After"]), (&json!(503), &json!("10")));
+    let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(problem["type"], "urn:causeway:problem:unavailable");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("deployment 1 is recorded") && detail.contains(throttled), "{detail}");
 }
 
 #[test]
