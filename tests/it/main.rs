@@ -11,13 +11,20 @@
 )]
 
 mod azurite;
+mod custom_handler;
+mod faults;
 mod http_contract;
 mod isolation;
 mod leaks;
 mod lifecycle;
 mod local_identity;
 mod messages;
+mod peer_broker;
+mod published_schemas;
+mod refusals;
 mod round_trip;
 mod secrets;
 mod settings;
+mod statuses;
 mod support;
+mod waits;

@@ -1,5 +1,6 @@
 //! What every system test needs: a world with the handler in it, and calls to the provider.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -35,6 +36,35 @@ pub(crate) fn handler() -> PathBuf {
     BUILT.get_or_init(build).clone()
 }
 
+/// What `cargo xtask check --only STEP` has installed for its tests: a path in `variable`.
+///
+/// A plain `cargo test` has no business with npm or PyPI: there it is said that nothing was tested. Continuous integration
+/// must never get so far.
+pub(crate) fn installed(variable: &str, step: &str) -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        return Some(path.into());
+    }
+    let missing = format!("not tested: {step}; run `cargo xtask check --only {step}`");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{missing}");
+    // Past the harness, which shows what a passing test prints to nobody.
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "{missing}").unwrap();
+    None
+}
+
+/// Where a run's random choices come from: `FAULTS_SEED`, or something new. It is printed, so that a run can be repeated.
+#[expect(clippy::print_stdout, reason = "whoever looks into a failure needs it")]
+pub(crate) fn seed() -> u64 {
+    let seed = std::env::var("FAULTS_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("FAULTS_SEED={seed}");
+    seed
+}
+
+/// The world of contoso and fabrikam, still to be changed or started.
+pub(crate) fn config() -> LabConfig {
+    LabConfig::new(repository(), handler())
+}
+
 /// A running lab.
 pub(crate) struct World {
     pub(crate) lab: Lab,
@@ -59,7 +89,7 @@ impl World {
 
     /// A world with another configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut LabConfig)) -> Self {
-        let mut config = LabConfig::new(repository(), handler());
+        let mut config = config();
         change(&mut config);
         Self::of(Lab::start(config).await.unwrap())
     }
