@@ -2,20 +2,8 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { isServiceBusError } from "@azure/service-bus";
-import { EMPTY_AFTER, NO_RETRY, assertEmpty, peekLock, receive, send } from "./world.js";
-
-/** The error that `action` raises, which must be the SDK's own with one of `codes`. */
-async function refused(codes, action) {
-  const error = await action().then(
-    () => undefined,
-    (thrown) => thrown,
-  );
-  assert.ok(error, "nothing was refused");
-  assert.ok(isServiceBusError(error), `${error.name}: ${error.message}`);
-  assert.ok(codes.includes(error.code), `${error.code}: ${error.message}`);
-  return error;
-}
+import { QUEUE_CASES } from "./queue_cases.js";
+import { EMPTY_AFTER, NO_RETRY, assertEmpty, peekLock, receive, refused, send } from "./world.js";
 
 async function sendReceiveComplete(world) {
   await world.withClient(async (client) => {
@@ -338,10 +326,12 @@ const COMMON = [
   aDuplicateIsAcceptedAndDropped,
   tooLargeAMessageIsRefused,
   aQueueThatIsNotThereIsNamed,
+  ...QUEUE_CASES,
 ];
 
 /** The cases of each way. */
 export const CASES = {
   "connection-string": [...COMMON, aWrongKeyIsRefused],
+  websocket: [...COMMON, aWrongKeyIsRefused],
   token: [...COMMON, aWrongSecretIsRefused, aQueueWithoutARoleIsRefused],
 };

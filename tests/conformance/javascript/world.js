@@ -1,12 +1,13 @@
 // What the program is told about the world it runs in, and the SDK clients that reach it.
 //
 // Everything comes from the environment, so that the same program runs against the lab, Microsoft's emulator or a real
-// namespace. Two ways lead in: a connection string over plain AMQP, or a token of Microsoft Entra ID over TLS
-// (NODE_EXTRA_CA_CERTS names the CA).
+// namespace. Three ways lead in: a connection string over plain AMQP or over WebSocket with TLS, or a token of Microsoft
+// Entra ID over TLS (NODE_EXTRA_CA_CERTS names the CA).
 
 import assert from "node:assert/strict";
 import { ClientSecretCredential } from "@azure/identity";
-import { ServiceBusClient } from "@azure/service-bus";
+import { ServiceBusClient, isServiceBusError } from "@azure/service-bus";
+import WebSocket from "ws";
 
 /** Milliseconds: long enough for a busy machine, and never waited for when all is well. */
 export const PATIENCE = 30_000;
@@ -31,10 +32,20 @@ export class World {
     this.shortLockQueue = required("CONFORMANCE_SHORT_LOCK_QUEUE");
     this.duplicateDetectionQueue = required("CONFORMANCE_DUPLICATE_DETECTION_QUEUE");
     this.twoDeliveriesQueue = required("CONFORMANCE_TWO_DELIVERIES_QUEUE");
+    this.expiringQueue = required("CONFORMANCE_EXPIRING_QUEUE");
+    this.sessionsQueue = required("CONFORMANCE_SESSIONS_QUEUE");
+    this.smallQueue = required("CONFORMANCE_SMALL_QUEUE");
     this.missingQueue = required("CONFORMANCE_MISSING_QUEUE");
     this.forbiddenQueue = required("CONFORMANCE_FORBIDDEN_QUEUE");
+    this.options = {};
     if (this.way === "connection-string") {
       this.connectionString = required("SERVICE_BUS_CONNECTION_STRING");
+    } else if (this.way === "websocket") {
+      this.connectionString = required("SERVICE_BUS_CONNECTION_STRING");
+      this.options = {
+        webSocketOptions: { webSocket: WebSocket },
+        customEndpointAddress: required("SERVICE_BUS_WEBSOCKET_ENDPOINT"),
+      };
     } else if (this.way === "token") {
       this.namespace = required("SERVICE_BUS_NAMESPACE");
       this.authority = required("AZURE_AUTHORITY_HOST");
@@ -42,13 +53,20 @@ export class World {
       this.clientId = required("AZURE_CLIENT_ID");
       this.clientSecret = required("AZURE_CLIENT_SECRET");
     } else {
-      throw new Error(`CONFORMANCE_WAY is ${this.way}: expected connection-string or token`);
+      throw new Error(`CONFORMANCE_WAY is ${this.way}: expected connection-string, websocket or token`);
     }
   }
 
   /** The queues that may be read and written, which every case leaves empty. */
   get queues() {
-    return [this.queue, this.shortLockQueue, this.duplicateDetectionQueue, this.twoDeliveriesQueue];
+    return [
+      this.queue,
+      this.shortLockQueue,
+      this.duplicateDetectionQueue,
+      this.twoDeliveriesQueue,
+      this.expiringQueue,
+      this.smallQueue,
+    ];
   }
 
   /** The application's credential, as its owner would write it. */
@@ -63,8 +81,8 @@ export class World {
   /** Runs `body` with a client, and closes it. */
   async withClient(body, { connectionString = this.connectionString, secret, ...options } = {}) {
     const client =
-      this.way === "connection-string"
-        ? new ServiceBusClient(connectionString, options)
+      this.way === "connection-string" || this.way === "websocket"
+        ? new ServiceBusClient(connectionString, { ...this.options, ...options })
         : new ServiceBusClient(this.namespace, this.credential(secret), options);
     try {
       return await body(client);
@@ -117,4 +135,16 @@ export async function receive(receiver, count) {
 export async function assertEmpty(receiver) {
   const left = await receiver.receiveMessages(1, { maxWaitTimeInMs: EMPTY_AFTER });
   assert.equal(left.length, 0, `${left[0]?.messageId} is still there`);
+}
+
+/** The error that `action` raises, which must be the SDK's own with one of `codes`. */
+export async function refused(codes, action) {
+  const error = await action().then(
+    () => undefined,
+    (thrown) => thrown,
+  );
+  assert.ok(error, "nothing was refused");
+  assert.ok(isServiceBusError(error), `${error.name}: ${error.message}`);
+  assert.ok(codes.includes(error.code), `${error.code}: ${error.message}`);
+  return error;
 }

@@ -1,6 +1,7 @@
 """Runs the cases with Microsoft's unmodified Python SDK against the namespace that the environment names.
 
-One line a case, `ok NAME` or `not ok NAME: reason`; the last line is JSON with the versions and the counts.
+One line a case, `ok NAME`, `not ok NAME: reason` or `n/a NAME: reason`; the last line is JSON with the versions and the
+counts.
 """
 
 import json
@@ -9,13 +10,14 @@ import sys
 from importlib.metadata import version
 
 from cases import CASES
+from more_cases import MORE_CASES, NOT_APPLICABLE
 from world import World
 
 
 def main():
     world = World()
     passed = failed = 0
-    for case in CASES[world.way]:
+    for case in [*CASES[world.way], *MORE_CASES]:
         try:
             case(world)
         except Exception as error:  # A case may fail in any way; the others still run.
@@ -29,6 +31,8 @@ def main():
         else:
             passed += 1
             print(f"ok {case.__name__}", flush=True)
+    for name, reason in NOT_APPLICABLE.items():
+        print(f"n/a {name}: {reason}", flush=True)
     summary = {
         "sdk": f"azure-servicebus {version('azure-servicebus')}, azure-identity {version('azure-identity')}",
         "runtime": f"Python {platform.python_version()}",

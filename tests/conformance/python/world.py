@@ -1,14 +1,15 @@
 """What the program is told about the world it runs in, and the SDK clients that reach it.
 
 Everything comes from the environment, so that the same program runs against the lab, Microsoft's emulator or a real
-namespace. Two ways lead in: a connection string over plain AMQP, or a token of Microsoft Entra ID over TLS.
+namespace. Three ways lead in: a connection string over plain AMQP or over WebSocket with TLS, or a token of Microsoft
+Entra ID over TLS.
 """
 
 import os
 from contextlib import contextmanager
 
 from azure.identity import ClientSecretCredential
-from azure.servicebus import ServiceBusClient, ServiceBusReceiveMode
+from azure.servicebus import ServiceBusClient, ServiceBusReceiveMode, TransportType
 
 # Long enough for a busy machine, and never waited for when all is well.
 PATIENCE = 30
@@ -25,10 +26,21 @@ class World:
         self.short_lock_queue = environment["CONFORMANCE_SHORT_LOCK_QUEUE"]
         self.duplicate_detection_queue = environment["CONFORMANCE_DUPLICATE_DETECTION_QUEUE"]
         self.two_deliveries_queue = environment["CONFORMANCE_TWO_DELIVERIES_QUEUE"]
+        self.expiring_queue = environment["CONFORMANCE_EXPIRING_QUEUE"]
+        self.sessions_queue = environment["CONFORMANCE_SESSIONS_QUEUE"]
+        self.small_queue = environment["CONFORMANCE_SMALL_QUEUE"]
         self.missing_queue = environment["CONFORMANCE_MISSING_QUEUE"]
         self.forbidden_queue = environment["CONFORMANCE_FORBIDDEN_QUEUE"]
+        self.options = {}
         if self.way == "connection-string":
             self.connection_string = environment["SERVICE_BUS_CONNECTION_STRING"]
+        elif self.way == "websocket":
+            self.connection_string = environment["SERVICE_BUS_CONNECTION_STRING"]
+            self.options = {
+                "transport_type": TransportType.AmqpOverWebsocket,
+                "custom_endpoint_address": environment["SERVICE_BUS_WEBSOCKET_ENDPOINT"],
+                "connection_verify": environment["CONFORMANCE_CA_FILE"],
+            }
         elif self.way == "token":
             self.namespace = environment["SERVICE_BUS_NAMESPACE"]
             self.ca_file = environment["CONFORMANCE_CA_FILE"]
@@ -37,11 +49,18 @@ class World:
             self.client_id = environment["AZURE_CLIENT_ID"]
             self.client_secret = environment["AZURE_CLIENT_SECRET"]
         else:
-            raise SystemExit(f"CONFORMANCE_WAY is {self.way!r}: expected connection-string or token")
+            raise SystemExit(f"CONFORMANCE_WAY is {self.way!r}: expected connection-string, websocket or token")
 
     def queues(self):
         """The queues that may be read and written, which every case leaves empty."""
-        return [self.queue, self.short_lock_queue, self.duplicate_detection_queue, self.two_deliveries_queue]
+        return [
+            self.queue,
+            self.short_lock_queue,
+            self.duplicate_detection_queue,
+            self.two_deliveries_queue,
+            self.expiring_queue,
+            self.small_queue,
+        ]
 
     def credential(self, secret=None):
         """The application's credential, as its owner would write it; only the trusted CA is said besides."""
@@ -58,8 +77,10 @@ class World:
     @contextmanager
     def client(self, *, connection_string=None, secret=None, **options):
         """A client that is closed with its block."""
-        if self.way == "connection-string":
-            client = ServiceBusClient.from_connection_string(connection_string or self.connection_string, **options)
+        if self.way in ("connection-string", "websocket"):
+            client = ServiceBusClient.from_connection_string(
+                connection_string or self.connection_string, **self.options, **options
+            )
             with client:
                 yield client
         else:
@@ -79,6 +100,15 @@ class World:
                     ) as receiver:
                         while receiver.receive_messages(max_message_count=100, max_wait_time=EMPTY_AFTER):
                             pass
+            for session in client.list_queue_sessions(self.sessions_queue):
+                with client.get_queue_receiver(
+                    self.sessions_queue,
+                    session_id=session,
+                    receive_mode=ServiceBusReceiveMode.RECEIVE_AND_DELETE,
+                ) as receiver:
+                    receiver.session.set_state(None)
+                    while receiver.receive_messages(max_message_count=100, max_wait_time=EMPTY_AFTER):
+                        pass
 
 
 def send(client, queue, *messages):
@@ -102,3 +132,17 @@ def assert_empty(receiver):
     """Nothing can be received."""
     left = receiver.receive_messages(max_message_count=1, max_wait_time=EMPTY_AFTER)
     assert not left, f"{left[0].message_id} is still there"
+
+
+def text(message):
+    """The body of a message."""
+    return b"".join(message.body).decode()
+
+
+def raises(expected, action):
+    """The error that `action` raises, which must be one of the SDK's own `expected` types."""
+    try:
+        action()
+    except expected as error:
+        return error
+    raise AssertionError(f"no {expected} was raised")
