@@ -1,0 +1,47 @@
+metadata name = 'Role on a queue'
+metadata description = 'Gives a principal one role on one Service Bus queue: the narrowest scope there is for messages.'
+
+import { roleIds, roleNameType } from 'roles.bicep'
+
+@description('Required. Namespace of the queue.')
+param namespaceName string
+
+@description('Required. The queue.')
+param queueName string
+
+@description('Required. Role to give.')
+param roleName roleNameType
+
+@description('Required. Object id of the principal that gets the role, in the tenant of this subscription.')
+param principalId string
+
+@description('Required. What makes the assignment\'s name unique and is known before anything is deployed: the resource id of a managed identity, or the object id of another principal.')
+param principalSeed string
+
+resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' existing = {
+  name: namespaceName
+
+  resource queue 'queues' existing = {
+    name: queueName
+  }
+}
+
+resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: namespace::queue
+  name: guid(namespace::queue.id, principalSeed, roleIds[roleName])
+  properties: {
+    principalId: principalId
+    // Named, so that a principal that was made a moment ago is not looked for before it is replicated.
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds[roleName])
+  }
+}
+
+@description('The name of the role assignment.')
+output name string = assignment.name
+
+@description('The resource id of the role assignment.')
+output resourceId string = assignment.id
+
+@description('The resource group of the role assignment.')
+output resourceGroupName string = resourceGroup().name

@@ -1,0 +1,1 @@
+using '../../infra/provider/identity.bicep'
