@@ -5,8 +5,10 @@ mod bench;
 mod check;
 mod demo;
 mod lab_task;
+mod load;
 mod packages;
 mod process;
+mod soak;
 mod stage;
 mod tidy;
 
@@ -32,9 +34,14 @@ enum Task {
     Demo(demo::Arguments),
     Lab(lab_task::Arguments),
     Check(check::Arguments),
+    Conformance(check::ConformanceArguments),
     Bench(bench::Arguments),
+    Soak(soak::Arguments),
     Tidy(tidy::Arguments),
     Stage(stage::Arguments),
+    /// Our Service Bus client under measurement, for `bench --sdks`
+    #[command(hide = true)]
+    Throughput,
 }
 
 fn main() -> ExitCode {
@@ -43,9 +50,12 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments, &root),
         Task::Lab(arguments) => lab_task::run(&arguments, &root),
         Task::Check(arguments) => check::run(&arguments, &root),
+        Task::Conformance(arguments) => check::run_conformance(&arguments, &root),
         Task::Bench(arguments) => bench::run(&arguments, &root),
+        Task::Soak(arguments) => soak::run(&arguments, &root),
         Task::Tidy(arguments) => tidy::run(&arguments, &root),
         Task::Stage(arguments) => stage::run(&arguments, &root),
+        Task::Throughput => bench::run_ours(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 //!
 //! A folder that was installed from the same lock file is taken as it is, so that a second run needs no network.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -68,6 +69,58 @@ pub(crate) fn node(root: &Path, source: &str) -> Result<PathBuf> {
         fs::write(folder.join(STAMP), stamp)?;
     }
     Ok(folder)
+}
+
+/// Builds the Go program of `source` (a folder of the repository), whose modules `go.sum` pins, and gives the executable.
+///
+/// # Errors
+/// There is no Go, a module cannot be had, or the build fails.
+pub(crate) fn go(root: &Path, source: &str) -> Result<PathBuf> {
+    let executable = installed(root, source).join(format!("program{}", std::env::consts::EXE_SUFFIX));
+    // Go has a cache of its own for modules and builds: nothing is done twice.
+    let mut build = Command::new("go");
+    build.current_dir(root.join(source)).args(["build", "-mod=readonly", "-buildvcs=false", "-o"]);
+    process::run(build.arg(&executable).arg("."))?;
+    Ok(executable)
+}
+
+/// Installs the libraries of `source/pom.xml` (a folder of the repository), compiles the folder's classes against them and
+/// gives the class path of both.
+///
+/// # Errors
+/// There is no Maven or no JDK, a library cannot be had, or the compiler refuses.
+pub(crate) fn java(root: &Path, source: &str) -> Result<OsString> {
+    let repository = root.join(source);
+    let folder = installed(root, source);
+    let (libraries, classes) = (folder.join("libraries"), folder.join("classes"));
+    let stamp = fs::read_to_string(repository.join("pom.xml"))?;
+    if !is_from(&folder, &stamp) {
+        empty(&folder)?;
+        println!("Installing {source}");
+        let mut install = Command::new("mvn");
+        install.current_dir(&repository).args(["--quiet", "--batch-mode", "dependency:copy-dependencies"]);
+        process::run(install.arg(property("outputDirectory", &libraries)))?;
+        fs::write(folder.join(STAMP), stamp)?;
+    }
+    let every_library = libraries.join("*");
+    let mut compile = Command::new("javac");
+    compile.args(["-Xlint:all,-processing", "-Werror", "--release", "17", "-d"]).arg(&classes);
+    compile.arg("-cp").arg(&every_library);
+    for entry in fs::read_dir(&repository)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "java") {
+            compile.arg(path);
+        }
+    }
+    process::run(&mut compile)?;
+    Ok(std::env::join_paths([classes, every_library])?)
+}
+
+/// A property of Maven's command line.
+fn property(name: &str, value: &Path) -> OsString {
+    let mut property = OsString::from(format!("-D{name}="));
+    property.push(value);
+    property
 }
 
 fn installed(root: &Path, source: &str) -> PathBuf {

@@ -2,13 +2,14 @@
 //!
 //! The bench plays the Functions host itself and calls each handler directly, since the real host passes about a thousand
 //! HTTP invocations a second whatever the handler. Rounds alternate between the contenders and medians are compared:
-//! machines are noisy, ratios less so.
+//! machines are noisy, ratios less so. With `--sdks` the Service Bus client alone is measured, beside others (`sdks`).
 
 mod commands;
 mod contender;
 mod drain;
 mod figures;
 mod report;
+mod sdks;
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
     /// Statuses a round
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     statuses: usize,
+    /// Measure our Service Bus client beside Microsoft's SDKs instead
+    #[arg(long)]
+    sdks: bool,
     /// Write the table to this file too
     #[arg(long, value_name = "FILE")]
     output: Option<std::path::PathBuf>,
@@ -41,7 +45,12 @@ pub(crate) struct Arguments {
 /// Callers at once, and messages in flight.
 const CONCURRENT: usize = 64;
 
+pub(crate) use sdks::run_ours;
+
 pub(crate) fn run(arguments: &Arguments, root: &Path) -> Result<()> {
+    if arguments.sdks {
+        return if cfg!(debug_assertions) { run_optimised(root) } else { sdks::run(arguments, root) };
+    }
     let executable = build_handler(root, Profile::Release)?;
     if cfg!(debug_assertions) {
         return run_optimised(root);

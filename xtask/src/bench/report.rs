@@ -70,7 +70,7 @@ pub(crate) fn table(
         arguments.rounds,
         arguments.commands,
         arguments.statuses,
-        machine()
+        machine("load, broker and handler")
     );
     table.push_str("| what | Causeway | Node.js | ratio | budget | |\n|---|---:|---:|---:|---|---|\n");
     for row in rows {
@@ -109,13 +109,10 @@ fn number(value: f64) -> String {
     if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-/// The machine in a line, as far as Linux tells.
-fn machine() -> String {
+/// The machine in a line, as far as Linux tells, and who shares it.
+pub(super) fn machine(sharing: &str) -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!(
-        "Machine: {}, {cores} cores, shared by load, broker and handler.",
-        model.trim_start_matches([' ', '\t', ':'])
-    )
+    format!("Machine: {}, {cores} cores, shared by {sharing}.", model.trim_start_matches([' ', '\t', ':']))
 }

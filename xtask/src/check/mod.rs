@@ -3,6 +3,7 @@
 //! A step that fails does not hide the others; only what needs a build is left out when the build fails.
 
 mod conformance;
+mod infra;
 mod report;
 mod steps;
 mod summary;
@@ -13,6 +14,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use crate::Result;
+pub(crate) use conformance::{Arguments as ConformanceArguments, run_task as run_conformance};
 use report::{Outcome, Report};
 
 /// Run everything that continuous integration runs
@@ -37,6 +39,8 @@ pub(crate) enum Step {
     Tidy,
     /// Licences, sources and bans of dependencies
     Deny,
+    /// The Bicep of both tenants, by Bicep's own compiler, and its snapshots
+    Infra,
     /// Lints, with warnings denied
     Clippy,
     /// Documentation, with warnings denied
@@ -45,10 +49,20 @@ pub(crate) enum Step {
     Build,
     /// Unit tests and system tests
     Test,
+    /// System tests in which processes die, connections break, locks run out and services are down
+    Faults,
     /// System tests with the provider's store on Azurite, Microsoft's emulator of Azure Storage
     Azurite,
-    /// Microsoft's SDKs of other languages, unmodified, against the lab
+    /// The files that the Functions host reads, against the schemas that SchemaStore publishes for them
+    Schemas,
+    /// A handler on Microsoft's library for functions in Python, under the lab's Functions host
+    CustomHandler,
+    /// Microsoft's SDKs of other languages, unmodified, and our client against the lab; docs/conformance.md
     Conformance,
+    /// Our client against Apache ActiveMQ Artemis, a broker that is not ours
+    PeerBroker,
+    /// Mixed traffic of several SDKs with faults, and an account of every message
+    Soak,
 }
 
 impl Step {
@@ -61,18 +75,27 @@ impl Step {
             Self::Fmt => steps::fmt(root),
             Self::Tidy => steps::tidy(root),
             Self::Deny => steps::deny(root),
+            Self::Infra => infra::run(root),
             Self::Clippy => steps::clippy(root),
             Self::Doc => steps::doc(root),
             Self::Build => steps::build(root),
             Self::Test => steps::test(root),
+            Self::Faults => steps::faults(root),
             Self::Azurite => steps::azurite(root),
-            Self::Conformance => conformance::run(root),
+            Self::Schemas => steps::schemas(root),
+            Self::CustomHandler => steps::custom_handler(root),
+            Self::Conformance => conformance::check(root),
+            Self::PeerBroker => steps::peer_broker(root),
+            Self::Soak => steps::soak(root),
         }
     }
 
     /// Whether the step is left out when the build has failed.
     fn needs_build(self) -> bool {
-        matches!(self, Self::Test | Self::Azurite | Self::Conformance)
+        !matches!(
+            self,
+            Self::Fmt | Self::Tidy | Self::Deny | Self::Infra | Self::Clippy | Self::Doc | Self::Build
+        )
     }
 }
 

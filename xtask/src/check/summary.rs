@@ -1,5 +1,7 @@
 //! How test programs say what they ran.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::report::Tests;
@@ -21,8 +23,19 @@ pub(super) fn cargo_test_line(line: &str) -> Option<Tests> {
 pub(super) struct Cases {
     /// Counted here, from the lines.
     pub(super) tests: Tests,
+    /// In the order in which they were printed.
+    pub(super) verdicts: Vec<(String, Verdict)>,
     /// What the last line says: the SDK with its version, and its own counts.
     account: Option<Account>,
+}
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Passed,
+    Failed,
+    /// The SDK cannot do it, for this reason.
+    NotApplicable(String),
 }
 
 /// The last line of a conformance program.
@@ -33,15 +46,31 @@ struct Account {
 }
 
 impl Cases {
-    /// Takes a line of the program.
+    /// Takes a line of the program: `ok NAME`, `not ok NAME: reason`, `n/a NAME: reason`, or JSON at the end.
     pub(super) fn read(&mut self, line: &str) {
-        if line.starts_with("ok ") {
+        let named = |text: &str| text.split_once(": ").map_or(text, |(name, _)| name).to_owned();
+        if let Some(name) = line.strip_prefix("ok ") {
             self.tests.passed += 1;
-        } else if line.starts_with("not ok ") {
+            self.verdicts.push((named(name), Verdict::Passed));
+        } else if let Some(text) = line.strip_prefix("not ok ") {
             self.tests.failed += 1;
+            self.verdicts.push((named(text), Verdict::Failed));
+        } else if let Some((name, reason)) = line.strip_prefix("n/a ").and_then(|text| text.split_once(": "))
+        {
+            self.verdicts.push((name.to_owned(), Verdict::NotApplicable(reason.to_owned())));
         } else if line.starts_with('{') {
             self.account = account(line);
         }
+    }
+
+    fn repeats(&self) -> bool {
+        let names: BTreeSet<_> = self.verdicts.iter().map(|(name, _)| name).collect();
+        names.len() < self.verdicts.len()
+    }
+
+    /// The SDK and its libraries with their versions, as the program named them.
+    pub(super) fn sdk(&self) -> Option<&str> {
+        self.account.as_ref().map(|account| account.sdk.as_str())
     }
 
     /// Why the program's run cannot count as passed, though it may have ended well.
@@ -50,6 +79,7 @@ impl Cases {
             (Tests { passed: 0, failed: 0 }, _) => Some("no case ran"),
             (Tests { failed: 1.., .. }, _) => Some("a case failed"),
             (_, None) => Some("it ended before its last line"),
+            _ if self.repeats() => Some("a case ran twice"),
             (tests, Some(account)) if *tests != account.tests => Some("its own counts differ from its lines"),
             (_, Some(account)) if account.sdk.is_empty() => Some("it names no SDK"),
             _ => None,
@@ -87,6 +117,8 @@ mod tests {
             (vec!["ok one", "ok two", &last(2)], None),
             (vec!["ok one", "not ok two: reason", &last(1)], Some("a case failed")),
             (vec!["ok one", &last(2)], Some("its own counts differ from its lines")),
+            (vec!["ok one", "n/a two: it has no such thing", &last(1)], None),
+            (vec!["ok one", "ok one", &last(2)], Some("a case ran twice")),
             (vec!["ok one"], Some("it ended before its last line")),
             (vec![&last(0)], Some("no case ran")),
             (vec![], Some("no case ran")),

@@ -1,6 +1,9 @@
 //! `cargo xtask tidy`: the rules of this repository that no other tool knows.
 
+mod citations;
 mod claims;
+mod deployed_settings;
+pub(crate) mod infra;
 mod names;
 mod settings;
 mod source;
@@ -15,14 +18,14 @@ use crate::Result;
 
 /// Check the repository's own rules
 ///
-/// File lengths, module headers, function names, documented settings, claimed check numbers, words that must not stand
+/// File lengths, module headers, function names, documented and deployed settings, keys and roles in Bicep, claimed check numbers, cited tests, words that must not stand
 /// in a repository. It builds nothing and takes no time.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {}
 
 /// A broken rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fault {
     path: String,
     /// From 1; none when it is about the file as a whole.
     line: Option<usize>,
@@ -30,11 +33,13 @@ struct Fault {
 }
 
 impl Fault {
-    fn of_file(path: impl Into<String>, what: impl Into<String>) -> Self {
+    /// One of a whole file.
+    pub(crate) fn of_file(path: impl Into<String>, what: impl Into<String>) -> Self {
         Self { path: path.into(), line: None, what: what.into() }
     }
 
-    fn at(path: impl Into<String>, line: usize, what: impl Into<String>) -> Self {
+    /// One of a line, counted from 1.
+    pub(crate) fn at(path: impl Into<String>, line: usize, what: impl Into<String>) -> Self {
         Self { path: path.into(), line: Some(line), what: what.into() }
     }
 }
@@ -62,6 +67,9 @@ pub(crate) fn inspect(root: &Path) -> Result<()> {
     let mut faults = style::check(&files);
     faults.extend(names::check(root, &files)?);
     faults.extend(settings::check(&files));
+    faults.extend(deployed_settings::check(&files));
+    faults.extend(infra::check(&files));
+    faults.extend(citations::check(&files));
     let claims = claims::Claims::collect(&files);
     faults.extend(claims.faults());
 

@@ -47,19 +47,29 @@ fn settings(files: &[SourceFile]) -> BTreeMap<String, &str> {
     found
 }
 
-fn of_sample(text: &str) -> Vec<String> {
+pub(super) fn of_sample(text: &str) -> Vec<String> {
     let sample: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     sample["Values"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
-/// The string literals that are one word in the spelling of settings: `ClientId`, `ServiceBusConnection__clientId`.
-fn of_code(text: &str) -> Vec<String> {
+/// The string literals that are one word in the spelling of settings: `ClientId`, `ServiceBusConnection__clientId`. One
+/// that starts with a constant, such as `{CONNECTION}__clientId`, is put together.
+pub(super) fn of_code(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let literals = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| line.split('"').skip(1).step_by(2));
-    literals.filter(|literal| is_setting(literal)).map(str::to_owned).collect()
+    let lines = || code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let constants: BTreeMap<_, _> = lines()
+        .filter_map(|line| line.trim_start().strip_prefix("const ")?.split_once(": &str = \""))
+        .filter_map(|(name, value)| Some((name, value.strip_suffix("\";")?)))
+        .collect();
+    let whole = |literal: &str| {
+        let (name, rest) = literal.strip_prefix('{')?.split_once('}')?;
+        constants.get(name).map(|value| format!("{value}{rest}"))
+    };
+    lines()
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
+        .map(|literal| whole(literal).unwrap_or_else(|| literal.to_owned()))
+        .filter(|literal| is_setting(literal))
+        .collect()
 }
 
 fn is_setting(literal: &str) -> bool {
@@ -74,6 +84,13 @@ mod tests {
 
     fn file(path: &str, text: &str) -> SourceFile {
         SourceFile { path: path.into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_name_that_starts_with_a_constant_is_put_together() {
+        let code =
+            "const CONNECTION: &str = \"Bus\";\nread(&format!(\"{CONNECTION}__clientId\"), \"{name}__x\");";
+        assert_eq!(of_code(code), ["Bus", "Bus__clientId"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::Result;
 
-/// Folders that git ignores, or that are git's own.
+/// What git ignores, or is git's own; `.git` is a file in a work tree that is not the first.
 const SKIPPED: [&str; 7] = [".git", "target", "dist", "node_modules", "__pycache__", ".venv", ".cache"];
 
 /// A text file of the repository.
@@ -58,7 +58,10 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> Resu
         };
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
-        if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
+        if kind.is_dir() {
             read_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file()
             && name != "local.settings.json"

@@ -1,151 +1,195 @@
-//! Programs on Microsoft's unmodified SDKs, run against the lab's broker and token service.
+//! Programs on Microsoft's unmodified SDKs, and one on our own client, run against the lab's broker and token service.
 //!
 //! Each program runs twice: with a connection string over plain AMQP, and over TLS with a token that its own identity
-//! library took from the token service. A run has a world of its own, and mostly waits, so all go at once.
+//! library took from the token service; some a third time, over WebSocket. Another program takes tokens of each kind, once with each form of the service's
+//! refusals. A run has a world of its own and mostly waits, so some go at once. What the runs show is compared with
+//! `docs/conformance.md`, or written there.
 
+mod identities;
+mod matrix;
+mod programs;
+mod run;
 mod world;
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::runtime::Runtime;
+use clap::{Args, ValueEnum};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use lab::token_service::BodyForm;
+
 use super::report::{Outcome, Tests};
-use super::summary::Cases;
-use crate::{Result, packages, process};
+use crate::{Result, block_on};
+use identities::Identities;
+use matrix::Matrix;
+use programs::{Language, Program};
+use run::Run;
 use world::{Way, World};
 
-/// A run takes a minute; one that takes this long hangs.
-const LIMIT: Duration = Duration::from_secs(300);
+/// Programs that run at the same time: enough to fill the waiting, few enough that nobody's time runs out on two cores.
+const SIDE_BY_SIDE: usize = 5;
 
-/// A program with all it needs.
-#[derive(Clone)]
-struct Program {
-    language: &'static str,
-    executable: PathBuf,
-    script: PathBuf,
+/// Run Microsoft's SDKs and our client against the lab
+///
+/// Compares what they show with docs/conformance.md, or writes it.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Write docs/conformance.md instead of comparing it; needs every SDK
+    #[arg(long, conflicts_with = "only")]
+    write: bool,
+    /// Run only this SDK; may be given more than once
+    #[arg(long, value_name = "LANGUAGE")]
+    only: Vec<Language>,
 }
 
-/// Runs each program each way, and counts the cases that they print.
-pub(super) fn run(root: &Path) -> Outcome {
-    for tool in ["python3", "node", "npm"] {
-        if process::find(tool).is_none() {
-            return Outcome::not_run(format!("{tool} is not on PATH"));
+/// `cargo xtask conformance`.
+pub(crate) fn run_task(arguments: &Arguments, root: &Path) -> Result<()> {
+    let wanted = |language: &Language| arguments.only.is_empty() || arguments.only.contains(language);
+    let languages: Vec<_> = Language::value_variants().iter().copied().filter(wanted).collect();
+    let shown = Shown::of(root, &languages);
+    println!("\n{} passed, {} failed", shown.tests.passed, shown.tests.failed);
+    if let Some(lacking) = shown.lacking() {
+        if arguments.write {
+            return Err(format!("{lacking}; the document needs every SDK").into());
         }
+        println!("not run: {lacking}");
     }
-    let mut tests = Tests::default();
-    run_all(root, &mut tests).map_or_else(Outcome::failed, |()| Outcome::passed()).with_tests(tests)
+    shown.verdict()?;
+    if arguments.write { shown.matrix.write(root) } else { shown.matrix.compare(root) }
 }
 
-fn run_all(root: &Path, tests: &mut Tests) -> Result<()> {
-    let programs = programs(root)?;
-    Runtime::new()?.block_on(async {
-        let mut runs = JoinSet::new();
-        for program in programs {
-            for way in Way::ALL {
-                let program = program.clone();
-                runs.spawn(
-                    async move { (format!("{}, {way}", program.language), run_one(&program, way).await) },
-                );
+/// The step of `cargo xtask check`.
+pub(super) fn check(root: &Path) -> Outcome {
+    let shown = Shown::of(root, Language::value_variants());
+    let verdict = shown.verdict().and_then(|()| shown.matrix.compare(root));
+    let outcome = match (verdict, shown.lacking()) {
+        (Err(fault), _) => Outcome::failed(fault),
+        (Ok(()), Some(lacking)) => Outcome::not_run(lacking),
+        (Ok(()), None) => Outcome::passed(),
+    };
+    outcome.with_tests(shown.tests)
+}
+
+/// What the runs gave.
+#[derive(Default)]
+struct Shown {
+    tests: Tests,
+    matrix: Matrix,
+    /// The SDKs that could not run, with the tool that this machine lacks.
+    lacking: Vec<(Language, &'static str)>,
+    faults: Vec<String>,
+}
+
+impl Shown {
+    /// Runs the programs of `languages`, each way.
+    fn of(root: &Path, languages: &[Language]) -> Self {
+        let mut shown = Self::default();
+        let mut plan = Vec::new();
+        for language in languages.iter().copied() {
+            match language.missing_tool() {
+                Some(tool) => shown.lacking.push((language, tool)),
+                // A program that cannot be built must not hide what the others show.
+                None => match planned(root, language) {
+                    Ok(runs) => plan.extend(runs),
+                    Err(error) => shown.faults.push(format!("{language}: {error}")),
+                },
             }
         }
-        let mut faults = Vec::new();
+        if let Err(error) = block_on(shown.run_all(plan)) {
+            shown.faults.push(error.to_string());
+        }
+        shown.faults.extend(shown.matrix.gaps());
+        shown
+    }
+
+    async fn run_all(&mut self, plan: Vec<Planned>) -> Result<()> {
+        let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        let mut runs = JoinSet::new();
+        for Planned { name, column, work } in plan {
+            let places = Arc::clone(&places);
+            runs.spawn(async move {
+                let _place = places.acquire().await;
+                (name, column, work.await)
+            });
+        }
         while let Some(ended) = runs.join_next().await {
-            let (name, run) = ended?;
+            let (name, column, run) = ended?;
             println!("\n{name}");
             let fault = match run {
                 Ok(run) => {
                     print!("{}", run.output);
-                    *tests += run.cases.tests;
+                    self.tests += run.cases.tests;
+                    if let Some((language, way)) = column {
+                        self.matrix.add(language, way, &run.cases);
+                    }
                     run.fault
                 }
                 Err(error) => Some(error.to_string()),
             };
-            faults.extend(fault.map(|fault| format!("{name}: {fault}")));
+            self.faults.extend(fault.map(|fault| format!("{name}: {fault}")));
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults.join("; ").into()) }
-    })
-}
-
-fn programs(root: &Path) -> Result<[Program; 2]> {
-    let javascript = packages::node(root, "tests/conformance/javascript")?;
-    let python = packages::python(root, "tests/conformance/python")?;
-    Ok([
-        Program {
-            language: "Python",
-            executable: python,
-            script: root.join("tests/conformance/python/conformance.py"),
-        },
-        Program {
-            language: "JavaScript",
-            executable: "node".into(),
-            script: javascript.join("conformance.js"),
-        },
-    ])
-}
-
-/// What a program did.
-struct Run {
-    cases: Cases,
-    /// What it printed; with what it wrote to stderr when something is wrong.
-    output: String,
-    /// Why the run cannot count as passed.
-    fault: Option<String>,
-}
-
-/// Runs the program in a world of its own.
-async fn run_one(program: &Program, way: Way) -> Result<Run> {
-    let world = World::start().await?;
-    let mut child = Command::new(&program.executable)
-        .arg(&program.script)
-        .envs(world.environment(way))
-        // No byte code beside the sources.
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("{}: {error}", program.executable.display()))?;
-    let (mut output, mut errors) = (String::new(), Vec::new());
-    let ended = tokio::time::timeout(LIMIT, read(&mut child, &mut output, &mut errors)).await;
-    // A child that hangs goes before its world does.
-    let ended = ended.unwrap_or_else(|_| Err(format!("it did not end within {} s", LIMIT.as_secs()).into()));
-    drop(child);
-
-    let mut cases = Cases::default();
-    output.lines().for_each(|line| cases.read(line));
-    let mut faults: Vec<_> = ended.err().map(|error| error.to_string()).into_iter().collect();
-    faults.extend(cases.fault().map(str::to_owned));
-    faults.extend(world.close().await);
-    if !faults.is_empty() {
-        output.push_str(&String::from_utf8_lossy(&errors));
+        Ok(())
     }
-    let fault = (!faults.is_empty()).then(|| faults.join(", "));
-    Ok(Run { cases, output, fault })
+
+    /// Which SDKs could not run, and why.
+    fn lacking(&self) -> Option<String> {
+        let lacking: Vec<_> = self
+            .lacking
+            .iter()
+            .map(|(language, tool)| format!("{language}: {tool} is not on PATH"))
+            .collect();
+        (!lacking.is_empty()).then(|| lacking.join(", "))
+    }
+
+    fn verdict(&self) -> Result<()> {
+        if self.faults.is_empty() { Ok(()) } else { Err(self.faults.join("; ").into()) }
+    }
 }
 
-/// Reads what the program prints until it ends, which it must do with success.
-async fn read(child: &mut Child, output: &mut String, errors: &mut Vec<u8>) -> Result<()> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let lines = async {
-        let Some(stdout) = stdout else { return Ok(()) };
-        let mut lines = BufReader::new(stdout).lines();
-        while let Some(line) = lines.next_line().await? {
-            output.push_str(&line);
-            output.push('\n');
+/// A run to come.
+struct Planned {
+    name: String,
+    /// Where its cases stand in the matrix, if they do.
+    column: Option<(Language, Way)>,
+    work: BoxFuture<'static, Result<Run>>,
+}
+
+fn planned(root: &Path, language: Language) -> Result<Vec<Planned>> {
+    let program = language.bus_program(root)?;
+    let mut plan: Vec<_> = language
+        .ways()
+        .iter()
+        .map(|&way| Planned {
+            name: format!("{language}, {way}"),
+            // Not every SDK can be pointed at a port for WebSocket: what some show of it is no column.
+            column: Way::COLUMNS.contains(&way).then_some((language, way)),
+            work: run_with_bus(program.clone(), way).boxed(),
+        })
+        .collect();
+    if let Some(program) = language.identity_program(root)? {
+        for (form, name) in [(BodyForm::Blank, "blanks"), (BodyForm::Crlf, "line breaks")] {
+            plan.push(Planned {
+                name: format!("{language}, tokens, refusals with {name}"),
+                column: None,
+                work: run_with_identities(program.clone(), form).boxed(),
+            });
         }
-        std::io::Result::Ok(())
-    };
-    let rest = async {
-        let Some(mut stderr) = stderr else { return Ok(()) };
-        stderr.read_to_end(errors).await.map(drop)
-    };
-    tokio::try_join!(lines, rest)?;
-    let status = child.wait().await?;
-    if status.success() { Ok(()) } else { Err(format!("it ended with {status}").into()) }
+    }
+    Ok(plan)
+}
+
+/// Runs the program beside a namespace of its own.
+async fn run_with_bus(program: Program, way: Way) -> Result<Run> {
+    let world = World::start().await?;
+    run::run(&program, world.environment(way), world.close()).await
+}
+
+/// Runs the program beside identities of its own.
+async fn run_with_identities(program: Program, form: BodyForm) -> Result<Run> {
+    let identities = Identities::start(form).await?;
+    run::run(&program, identities.environment(), identities.close()).await
 }

@@ -28,26 +28,42 @@ const QUEUE: &str = "conformance";
 const SHORT_LOCK: &str = "short-lock";
 const DUPLICATE_DETECTION: &str = "duplicate-detection";
 const TWO_DELIVERIES: &str = "two-deliveries";
+const EXPIRING: &str = "expiring";
+const SESSIONS: &str = "sessions";
+const SMALL: &str = "small";
 const FORBIDDEN: &str = "forbidden";
 const MISSING: &str = "missing";
 
 /// A way into the namespace.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
     /// Plain AMQP with an emulator's connection string.
     ConnectionString,
+    /// AMQP over WebSocket and TLS with a connection string of the service's form.
+    WebSocket,
     /// TLS with a token of the token service.
     Token,
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 2] = [Self::ConnectionString, Self::Token];
+    /// Those of the matrix.
+    pub(super) const COLUMNS: [Self; 2] = [Self::ConnectionString, Self::Token];
+
+    /// In a word or two, for cases that have no other.
+    pub(super) const fn short(self) -> &'static str {
+        match self {
+            Self::ConnectionString => "connection string",
+            Self::WebSocket => "WebSocket",
+            Self::Token => "token",
+        }
+    }
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ConnectionString => "connection string over plain AMQP",
+            Self::WebSocket => "connection string over WebSocket",
             Self::Token => "token over TLS",
         })
     }
@@ -106,6 +122,9 @@ impl World {
             ("CONFORMANCE_SHORT_LOCK_QUEUE", SHORT_LOCK),
             ("CONFORMANCE_DUPLICATE_DETECTION_QUEUE", DUPLICATE_DETECTION),
             ("CONFORMANCE_TWO_DELIVERIES_QUEUE", TWO_DELIVERIES),
+            ("CONFORMANCE_EXPIRING_QUEUE", EXPIRING),
+            ("CONFORMANCE_SESSIONS_QUEUE", SESSIONS),
+            ("CONFORMANCE_SMALL_QUEUE", SMALL),
             ("CONFORMANCE_FORBIDDEN_QUEUE", FORBIDDEN),
             ("CONFORMANCE_MISSING_QUEUE", MISSING),
             // Everything is on this machine, whatever proxy it uses for the rest.
@@ -126,11 +145,27 @@ impl World {
                     ),
                 ),
             ],
+            Way::WebSocket => vec![
+                ("CONFORMANCE_WAY", "websocket".to_owned()),
+                (
+                    "SERVICE_BUS_CONNECTION_STRING",
+                    format!(
+                        "Endpoint=sb://{}/;SharedAccessKeyName={};SharedAccessKey={}",
+                        self.host, self.key.name, self.key.key
+                    ),
+                ),
+                // SDKs go to port 443 unless they are told another.
+                ("SERVICE_BUS_WEBSOCKET_ENDPOINT", format!("sb://{}:{AMQPS}", self.host)),
+                ("CONFORMANCE_CA_FILE", ca_file.clone()),
+                ("NODE_EXTRA_CA_CERTS", ca_file),
+            ],
             Way::Token => vec![
                 ("CONFORMANCE_WAY", "token".to_owned()),
                 ("SERVICE_BUS_NAMESPACE", self.host.to_string()),
                 ("CONFORMANCE_CA_FILE", ca_file.clone()),
-                ("NODE_EXTRA_CA_CERTS", ca_file),
+                ("NODE_EXTRA_CA_CERTS", ca_file.clone()),
+                // What Go reads, and rustls-native-certs.
+                ("SSL_CERT_FILE", ca_file),
                 ("AZURE_AUTHORITY_HOST", self.tokens.authority().to_string()),
                 ("AZURE_TENANT_ID", self.tenant_id.to_string()),
                 ("AZURE_CLIENT_ID", self.client_id.to_string()),
@@ -170,11 +205,13 @@ fn populate(directory: &Directory, tenant_id: Uuid, client_id: Uuid, secret: &st
         home_tenant_id: tenant_id,
         multi_tenant: false,
         client_secrets: vec![secret],
+        redirect_uris: Vec::new(),
+        token_lifetime: None,
         federated_credentials: Vec::new(),
     };
     state.applications.insert(client_id, application);
     let principal_id = state.consent(tenant_id, client_id);
-    for queue in [QUEUE, SHORT_LOCK, DUPLICATE_DETECTION, TWO_DELIVERIES] {
+    for queue in [QUEUE, SHORT_LOCK, DUPLICATE_DETECTION, TWO_DELIVERIES, EXPIRING, SESSIONS, SMALL] {
         let scope = format!("{NAMESPACE_ID}/queues/{queue}");
         for role in [Role::DataSender, Role::DataReceiver] {
             state.role_assignments.push(RoleAssignment { principal_id, role, scope: scope.clone() });
@@ -192,6 +229,18 @@ fn queues() -> Vec<QueueConfig> {
             ..QueueConfig::new(DUPLICATE_DETECTION)
         },
         QueueConfig { max_delivery_count: 2, ..QueueConfig::new(TWO_DELIVERIES) },
+        QueueConfig {
+            default_message_time_to_live: Some(Duration::from_secs(3600)),
+            dead_lettering_on_message_expiration: true,
+            ..QueueConfig::new(EXPIRING)
+        },
+        QueueConfig {
+            requires_session: true,
+            lock_duration: Duration::from_secs(5),
+            ..QueueConfig::new(SESSIONS)
+        },
+        // Room for a few messages of 16 KiB, far below what Azure offers, so that it is full at once.
+        QueueConfig { max_size_bytes: 64 * 1024, ..QueueConfig::new(SMALL) },
         QueueConfig::new(FORBIDDEN),
     ]
 }
