@@ -62,9 +62,12 @@ pub(crate) fn run_task(arguments: &Arguments, root: &Path) -> Result<()> {
     if arguments.write { shown.matrix.write(root) } else { shown.matrix.compare(root) }
 }
 
-/// The step of `cargo xtask check`.
+/// The step of `cargo xtask check`. Java's SDK runs in `cargo xtask conformance` only: after a receiver of a session was
+/// closed, the next one's lock is sometimes lost, and whose fault that is has yet to be found.
 pub(super) fn check(root: &Path) -> Outcome {
-    let shown = Shown::of(root, Language::value_variants());
+    let is_steady = |language: &Language| *language != Language::Java;
+    let languages: Vec<_> = Language::value_variants().iter().copied().filter(is_steady).collect();
+    let shown = Shown::of(root, &languages);
     let verdict = shown.verdict().and_then(|()| shown.matrix.compare(root));
     let outcome = match (verdict, shown.lacking()) {
         (Err(fault), _) => Outcome::failed(fault),
