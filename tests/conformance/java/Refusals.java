@@ -43,9 +43,10 @@ final class Refusals {
         } catch (ServiceBusException thrown) {
             refusal = thrown;
         } catch (RuntimeException terminated) {
-            // A synchronous receiver gives up with an exception of its own, and the AMQP exception as the cause.
-            Session.check(terminated.getCause() instanceof AmqpException, terminated + ": " + terminated.getCause());
-            refusal = new ServiceBusException(terminated.getCause(), ServiceBusErrorSource.RECEIVE);
+            // A synchronous receiver gives up with the AMQP exception itself, or with one of its own that it caused.
+            Throwable cause = terminated instanceof AmqpException ? terminated : terminated.getCause();
+            Session.check(cause instanceof AmqpException, terminated + ": " + cause);
+            refusal = new ServiceBusException(cause, ServiceBusErrorSource.RECEIVE);
         }
         Session.check(refusal.getReason() == reason, refusal.getReason() + ": " + refusal.getMessage());
         return refusal;

@@ -61,10 +61,18 @@ final class Session implements AutoCloseable {
         return client;
     }
 
-    /** A receiver of one session, by its name or, without one, of the next that is free. It is closed with the rest. */
+    /** A receiver of one session, whose lock the SDK renews, so that a busy machine is no matter. */
     ServiceBusReceiverClient accept(String queue, String sessionId) {
+        return accept(queue, sessionId, PATIENCE.multipliedBy(2));
+    }
+
+    /**
+     * A receiver of one session, by its name or, without one, of the next that is free, whose lock is renewed for so long.
+     * It is closed with the rest.
+     */
+    ServiceBusReceiverClient accept(String queue, String sessionId, Duration renewed) {
         ServiceBusSessionReceiverClient acceptor = builder.sessionReceiver().queueName(queue).prefetchCount(0)
-            .maxAutoLockRenewDuration(Duration.ZERO).buildClient();
+            .maxAutoLockRenewDuration(renewed).buildClient();
         add(acceptor::close);
         ServiceBusReceiverClient receiver =
             sessionId == null ? acceptor.acceptNextSession() : acceptor.acceptSession(sessionId);
