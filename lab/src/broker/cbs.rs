@@ -1,6 +1,8 @@
 //! The `$cbs` node: tokens come as requests, and become grants of the connection.
 //! <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide#claims-based-authorization>
 
+use std::sync::atomic::Ordering;
+
 use serde_amqp::Value;
 use time::OffsetDateTime;
 
@@ -61,7 +63,7 @@ fn put_token(request: &Request, shared: &Shared, now: OffsetDateTime) -> Result<
     };
     // The request's `type` is not looked at: SDKs give a wrong one.
     let config = &shared.config;
-    let grant = match (sas::is_signature(token), config.disable_local_auth) {
+    let grant = match (sas::is_signature(token), shared.disable_local_auth.load(Ordering::Relaxed)) {
         (true, true) => Err(TokenError::LocalAuthDisabled),
         (true, false) => sas::check(token, &config.sas_keys, audience, now),
         (false, _) => jwt::check(token, &shared.services.signing_key, config.tenant_id, now),

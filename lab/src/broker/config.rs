@@ -117,11 +117,15 @@ pub struct QueueConfig {
     pub dead_lettering_on_message_expiration: bool,
     /// `requiresSession`: messages have session ids, and a receiver takes those of one session.
     pub requires_session: bool,
+    /// `forwardTo`: messages go on to this queue of the namespace, and nobody receives them here.
+    pub forward_to: Option<String>,
+    /// `forwardDeadLetteredMessagesTo`: dead letters go on to this queue of the namespace.
+    pub forward_dead_lettered_messages_to: Option<String>,
 }
 
 impl QueueConfig {
     /// A queue with the service's defaults: locks of one minute, ten deliveries, one gibibyte, messages good for ever,
-    /// no duplicate detection, no sessions.
+    /// no duplicate detection, no sessions, no forwarding.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -132,6 +136,8 @@ impl QueueConfig {
             default_message_time_to_live: None,
             dead_lettering_on_message_expiration: false,
             requires_session: false,
+            forward_to: None,
+            forward_dead_lettered_messages_to: None,
         }
     }
 }
@@ -156,6 +162,14 @@ pub enum BrokerError {
         namespace: String,
         /// The queue's name.
         queue: String,
+    },
+    /// Queues cannot forward to each other as they say.
+    #[error("namespace {namespace}: {}", .faults.join("; "))]
+    Forwarding {
+        /// The namespace's name.
+        namespace: String,
+        /// What is wrong, a sentence each.
+        faults: Vec<String>,
     },
     /// There is no such queue.
     #[error("namespace {namespace} has no queue {queue}")]

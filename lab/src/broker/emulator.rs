@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::config::QueueConfig;
+use super::{address, forwarding};
 
 /// The longest lock, as in the service.
 /// <https://learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement>
@@ -100,7 +101,21 @@ impl EmulatorConfig {
         for topic in &namespace.topics {
             notes.left_out.push(format!("topic {} is left out: there are no topics here", topic.name));
         }
-        let queues: Vec<_> = namespace.queues.into_iter().map(|queue| queue.config(&mut notes)).collect();
+        let mut queues: Vec<_> = namespace.queues.into_iter().map(|queue| queue.config(&mut notes)).collect();
+        let is_topic =
+            |to: &str| namespace.topics.iter().any(|topic| address::path(&topic.name) == address::path(to));
+        for queue in &mut queues {
+            for (property, to) in [
+                ("ForwardTo", &mut queue.forward_to),
+                ("ForwardDeadLetteredMessagesTo", &mut queue.forward_dead_lettered_messages_to),
+            ] {
+                if let Some(topic) = to.take_if(|to| is_topic(to)) {
+                    let place = format!("queue {}", queue.name);
+                    notes.left_out.push(format!("{place}: {property} is left out: it is the topic {topic}"));
+                }
+            }
+        }
+        notes.faults.extend(queues.iter().flat_map(|queue| forwarding::faults(queue, &queues)));
         if !notes.faults.is_empty() {
             return Err(EmulatorConfigError::Values(path.to_owned(), notes.faults));
         }
@@ -200,14 +215,6 @@ impl Queue {
         }
         notes.unknown(&place, &other);
         notes.unknown(&place, &properties.other);
-        for (key, value) in [
-            ("ForwardTo", &properties.forward_to),
-            ("ForwardDeadLetteredMessagesTo", &properties.forward_dead_lettered_messages_to),
-        ] {
-            if value.as_ref().is_some_and(|target| !target.is_empty()) {
-                notes.left_out.push(format!("{place}: {key} is left out: messages are not forwarded here"));
-            }
-        }
         if properties.max_delivery_count == 0 {
             notes.faults.push(format!("{place}: MaxDeliveryCount is 0: give 1 or more"));
         }
@@ -232,6 +239,10 @@ impl Queue {
             default_message_time_to_live: (time_to_live < NEVER).then_some(time_to_live),
             dead_lettering_on_message_expiration: properties.dead_lettering_on_message_expiration,
             requires_session: properties.requires_session,
+            forward_to: properties.forward_to.filter(|to| !to.is_empty()),
+            forward_dead_lettered_messages_to: properties
+                .forward_dead_lettered_messages_to
+                .filter(|to| !to.is_empty()),
             ..QueueConfig::new(name)
         }
     }
@@ -277,7 +288,7 @@ fn is_queue_name(name: &str) -> bool {
 }
 
 /// An ISO 8601 duration as .NET reads it: a year has 365 days and a month 30, and seconds may have a fraction.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let (date, time) = match text.strip_prefix('P')?.split_once('T') {
         Some((_, "")) => return None,
         Some((date, time)) => (date, time),

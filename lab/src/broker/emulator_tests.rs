@@ -59,14 +59,63 @@ fn a_file_of_the_emulator_is_read_as_it_is() {
 
 #[test]
 fn what_has_no_meaning_here_is_named() {
-    let queue = json!({"Name": "q", "Properties": {"ForwardTo": "other", "LockDuratoin": "PT1M"}});
+    let text = json!({"UserConfig": {"Namespaces": [{
+        "Name": "sbemulatorns",
+        "Queues": [{"Name": "q", "Properties": {"ForwardTo": "Topic.1", "LockDuratoin": "PT1M"}}],
+        "Topics": [{"Name": "topic.1"}],
+    }]}});
+    let config = read(&text.to_string()).unwrap();
     assert_eq!(
-        read(&with_queue(queue)).unwrap().left_out,
+        config.left_out,
         [
+            "topic topic.1 is left out: there are no topics here",
             "queue q: LockDuratoin is left out: it is not known here",
-            "queue q: ForwardTo is left out: messages are not forwarded here",
+            "queue q: ForwardTo is left out: it is the topic Topic.1",
         ]
     );
+    assert_eq!(config.queues[0].forward_to, None);
+}
+
+fn with_queues(queues: Value) -> String {
+    json!({"UserConfig": {"Namespaces": [{"Name": "sbemulatorns", "Queues": queues}]}}).to_string()
+}
+
+#[test]
+fn queues_forward_to_queues_of_the_file_in_any_order_and_spelling() {
+    let config = read(&with_queues(json!([
+        {"Name": "first", "Properties": {"ForwardTo": "sb://sbemulatorns/Last", "ForwardDeadLetteredMessagesTo": "dead"}},
+        {"Name": "last", "Properties": {"ForwardTo": null, "ForwardDeadLetteredMessagesTo": ""}},
+        {"Name": "dead", "Properties": {"ForwardDeadLetteredMessagesTo": "first"}},
+    ])))
+    .unwrap();
+    let [first, last, dead] = config.queues.try_into().unwrap();
+    assert_eq!(first.forward_to.as_deref(), Some("sb://sbemulatorns/Last"));
+    assert_eq!(first.forward_dead_lettered_messages_to.as_deref(), Some("dead"));
+    assert_eq!((last.forward_to, last.forward_dead_lettered_messages_to), (None, None));
+    assert_eq!(dead.forward_dead_lettered_messages_to.as_deref(), Some("first"));
+}
+
+#[test]
+fn queues_that_cannot_forward_are_named() {
+    let error = read(&with_queues(json!([
+        {"Name": "a", "Properties": {"ForwardTo": "b"}},
+        {"Name": "b", "Properties": {"ForwardTo": "c"}},
+        {"Name": "c", "Properties": {"ForwardTo": "B"}},
+        {"Name": "self", "Properties": {"ForwardDeadLetteredMessagesTo": "SELF"}},
+        {"Name": "lost", "Properties": {"ForwardTo": "nowhere"}},
+        {"Name": "s", "Properties": {"ForwardTo": "lost", "RequiresSession": true}},
+    ])))
+    .unwrap_err()
+    .to_string();
+    for text in [
+        "queue b: ForwardTo leads back to it, by c: ",
+        "queue self: ForwardDeadLetteredMessagesTo is the queue itself: ",
+        "queue lost: ForwardTo is 'nowhere', and there is no such queue: ",
+        "queue s: it has ForwardTo and RequiresSession: ",
+    ] {
+        assert!(error.contains(text), "{error}");
+    }
+    assert_eq!(error.matches("; ").count(), 3, "each is named once: {error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A queue as the connections share it: the state machine behind a lock, the mailboxes of its receivers, its timer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -9,8 +9,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::address;
 use super::config::QueueConfig;
-use super::queue::{Assignment, ConsumerId, LockMode, Notice, Queue, QueueCounts, SessionError, SubQueue};
+use super::queue::{
+    Assignment, ConsumerId, ForwardError, LockMode, Notice, Queue, QueueCounts, SessionError, SubQueue,
+};
 use crate::clock::Clock;
 
 /// How often locks are looked at when a stepped clock stands still: a real one is slept towards.
@@ -47,6 +50,9 @@ impl Mailbox {
     }
 }
 
+/// The queues of a namespace by their paths.
+pub(crate) type Queues = RwLock<HashMap<String, Arc<Entity>>>;
+
 /// A queue of the namespace.
 pub(crate) struct Entity {
     /// The name as it was given.
@@ -58,6 +64,9 @@ pub(crate) struct Entity {
     state: Mutex<State>,
     changed: Notify,
     timer: Notify,
+    neighbours: Weak<Queues>,
+    /// Held while messages go on to other queues, so that they keep their order.
+    forwarding: Mutex<()>,
 }
 
 struct State {
@@ -68,7 +77,7 @@ struct State {
 }
 
 impl Entity {
-    pub(crate) fn new(config: QueueConfig, namespace_id: &str) -> Self {
+    pub(crate) fn new(config: QueueConfig, namespace_id: &str, neighbours: Weak<Queues>) -> Self {
         Self {
             name: config.name.clone(),
             resource_id: format!("{namespace_id}/queues/{}", config.name),
@@ -80,10 +89,13 @@ impl Entity {
             }),
             changed: Notify::new(),
             timer: Notify::new(),
+            neighbours,
+            forwarding: Mutex::new(()),
         }
     }
 
-    /// Changes the queue, after everything whose time has come was done, and hands out what became ready.
+    /// Changes the queue, after everything whose time has come was done, hands out what became ready, and lets go on to
+    /// other queues what is to.
     pub(crate) fn update<T>(&self, now: OffsetDateTime, change: impl FnOnce(&mut Queue) -> T) -> T {
         self.update_and_tidy(now, change, |_| ())
     }
@@ -95,6 +107,20 @@ impl Entity {
         change: impl FnOnce(&mut Queue) -> T,
         tidy: impl FnOnce(&mut Queue),
     ) -> T {
+        let (result, has_forwards) = self.apply(now, change, tidy);
+        if has_forwards {
+            self.forward(now);
+        }
+        result
+    }
+
+    /// Changes this queue and no other; also says whether messages are to go on from it.
+    fn apply<T>(
+        &self,
+        now: OffsetDateTime,
+        change: impl FnOnce(&mut Queue) -> T,
+        tidy: impl FnOnce(&mut Queue),
+    ) -> (T, bool) {
         let mut state = lock(&self.state);
         state.queue.expire(now);
         let result = change(&mut state.queue);
@@ -105,12 +131,55 @@ impl Entity {
             (deadline, None) => deadline.is_some(),
             (None, Some(_)) => false,
         };
+        let has_forwards = state.queue.has_forwards();
         drop(state);
         self.changed.notify_waiters();
         if timer_is_late {
             self.timer.notify_one();
         }
-        result
+        (result, has_forwards)
+    }
+
+    /// Lets everything go on that is to, from this queue and from those that it reaches. No two queues are locked at a
+    /// time, so that queues may forward to each other in any way.
+    fn forward(&self, now: OffsetDateTime) {
+        let mut reached = self.forward_from_here(now);
+        while let Some(entity) = reached.pop() {
+            reached.extend(entity.forward_from_here(now));
+        }
+    }
+
+    /// Gives the queues that now have messages to forward themselves.
+    fn forward_from_here(&self, now: OffsetDateTime) -> Vec<Arc<Self>> {
+        let _in_order = lock(&self.forwarding);
+        let mut reached: Vec<Arc<Self>> = Vec::new();
+        while let (Some(forwarded), _) = self.apply(now, Queue::next_forward, |_| ()) {
+            let outcome = match self.neighbour(&forwarded.to) {
+                None => Err(ForwardError::Gone),
+                Some(entity) => {
+                    let take_in = |queue: &mut Queue| {
+                        // Under the queue's lock: once it is removed, nothing is taken any more.
+                        if entity.removed.is_cancelled() {
+                            return Err(ForwardError::Gone);
+                        }
+                        Ok(queue.enqueue_forwarded(&forwarded, now)?)
+                    };
+                    let (outcome, has_forwards) = entity.apply(now, take_in, |_| ());
+                    if has_forwards && !reached.iter().any(|other| Arc::ptr_eq(other, &entity)) {
+                        reached.push(entity);
+                    }
+                    outcome
+                }
+            };
+            self.apply(now, |queue| queue.was_forwarded(&forwarded, outcome, now), |_| ());
+        }
+        reached
+    }
+
+    fn neighbour(&self, name: &str) -> Option<Arc<Self>> {
+        let queues = self.neighbours.upgrade()?;
+        let queues = queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.get(&address::path(name)).cloned()
     }
 
     /// Marks the queue as deleted. What is done under the queue's lock from now on sees it.

@@ -7,11 +7,11 @@
 //! (`entity`), and from there to whoever asked first. How many operations a second that may be is set in `credits`.
 //!
 //! A queue schedules, defers, expires and dead-letters messages and hands them out by session; what is not done by
-//! sending and settling is done on `$management` (`management`). All is in memory: a namespace that starts is empty.
+//! sending and settling is done on `$management` (`management`). It may forward what it has to another (`forwarding`). All is in memory: a namespace that starts is empty.
 //! Besides, a namespace answers HTTP with its health and counts (`status`), and takes its queues from the `Config.json`
 //! of Microsoft's emulator (`emulator`).
 //!
-//! Not there at all: transactions, topics, forwarding to other queues.
+//! Not there at all: transactions and topics.
 
 mod address;
 mod amqp;
@@ -21,6 +21,7 @@ mod config;
 mod credits;
 mod emulator;
 mod entity;
+mod forwarding;
 mod listener;
 mod management;
 mod observe;
@@ -31,6 +32,7 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_rustls::TlsAcceptor;
@@ -40,6 +42,7 @@ use crate::directory::Directory;
 use crate::http::HttpServer;
 use crate::jwt::SigningKey;
 pub use config::{BrokerError, NamespaceConfig, QueueConfig, SasKey, Sku};
+pub(crate) use emulator::parse_duration;
 pub use emulator::{EmulatorConfig, EmulatorConfigError};
 use entity::{Entity, lock};
 pub use observe::{ConnectionInfo, HeldLock, Leftovers, LinkInfo, LinkRole, MessageSnapshot};
@@ -75,13 +78,11 @@ impl Namespace {
     ///
     /// # Errors
     /// [`BrokerError::Listen`] when an address cannot be bound, [`BrokerError::QueueExists`] when two queues have the
-    /// same name.
+    /// same name, [`BrokerError::Forwarding`] when they cannot forward to each other as they say.
     pub async fn start(config: NamespaceConfig, services: Services) -> Result<Self, BrokerError> {
         let shared = Arc::new(Shared::new(config, services));
         let mut namespace = Self { shared: Arc::clone(&shared), http: None, plain: None, tls: Vec::new() };
-        for queue in &shared.config.queues {
-            shared.add_queue(queue.clone())?;
-        }
+        shared.add_queues(&shared.config.queues)?;
         if let Some(address) = shared.config.plain {
             let (listener, bound) = listener::bind(&shared, address).await?;
             listener::listen(&shared, listener, None);
@@ -122,9 +123,30 @@ impl Namespace {
     /// Adds a queue.
     ///
     /// # Errors
-    /// [`BrokerError::QueueExists`] when there is one of that name.
+    /// [`BrokerError::QueueExists`] when there is one of that name, [`BrokerError::Forwarding`] when it cannot forward as it
+    /// says: the queue that it names must be there already.
     pub fn add_queue(&self, queue: QueueConfig) -> Result<(), BrokerError> {
-        self.shared.add_queue(queue)
+        self.shared.add_queues(&[queue])
+    }
+
+    /// What the queue of that name is; `None` when there is none.
+    pub fn queue_config(&self, queue: &str) -> Option<QueueConfig> {
+        let entity = self.shared.queue(queue)?;
+        Some(entity.read(|queue| queue.config().clone()))
+    }
+
+    /// Changes what can be changed of the queue of that name; sessions and duplicate detection cannot.
+    ///
+    /// # Errors
+    /// [`BrokerError::NoSuchQueue`] when there is none of that name, [`BrokerError::Forwarding`] when it cannot forward as it
+    /// says.
+    pub fn update_queue(&self, queue: QueueConfig) -> Result<(), BrokerError> {
+        self.shared.update_queue(queue)
+    }
+
+    /// Sets `disableLocalAuth`. Grants that were given before last until their tokens run out.
+    pub fn set_disable_local_auth(&self, is_disabled: bool) {
+        self.shared.disable_local_auth.store(is_disabled, Ordering::Relaxed);
     }
 
     /// Deletes a queue with its messages. Its links are detached with `amqp:not-found`, and nothing that comes on them

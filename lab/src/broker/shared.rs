@@ -1,8 +1,8 @@
 //! What all connections of a namespace share.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -12,7 +12,8 @@ use tokio_util::task::TaskTracker;
 use super::amqp::error::Refusal;
 use super::config::{BrokerError, NamespaceConfig, QueueConfig};
 use super::credits::Credits;
-use super::entity::{Entity, Mailbox, lock};
+use super::entity::{Entity, Mailbox, Queues, lock};
+use super::forwarding;
 use super::observe::ConnectionInfo;
 use super::queue::ConsumerId;
 use super::{Services, address};
@@ -29,6 +30,8 @@ pub(crate) struct Registered {
 pub(crate) struct Shared {
     pub(crate) config: NamespaceConfig,
     pub(crate) services: Services,
+    /// `disableLocalAuth`, which can be changed.
+    pub(crate) disable_local_auth: AtomicBool,
     /// Everything stops when this is cancelled.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -40,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) connection_count: watch::Sender<usize>,
     /// Counts the queues that were deleted; wakes the connections that may have links on one.
     pub(crate) removals: watch::Sender<u64>,
-    queues: RwLock<HashMap<String, Arc<Entity>>>,
+    queues: Arc<Queues>,
     connections: Mutex<BTreeMap<u64, Arc<Registered>>>,
     last_id: AtomicU64,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: NamespaceConfig, services: Services) -> Self {
         Self {
+            disable_local_auth: AtomicBool::new(config.disable_local_auth),
             config,
             services,
             stop: CancellationToken::new(),
@@ -56,7 +60,7 @@ impl Shared {
             silence: watch::Sender::new(false),
             connection_count: watch::Sender::new(0),
             removals: watch::Sender::new(0),
-            queues: RwLock::default(),
+            queues: Arc::default(),
             connections: Mutex::default(),
             last_id: AtomicU64::new(0),
         }
@@ -89,25 +93,53 @@ impl Shared {
         queues
     }
 
-    pub(crate) fn add_queue(self: &Arc<Self>, config: QueueConfig) -> Result<(), BrokerError> {
-        let entity = Arc::new(Entity::new(config, &self.config.resource_id));
-        let key = address::path(&entity.name);
+    /// Adds all of these queues, or none.
+    pub(crate) fn add_queues(self: &Arc<Self>, added: &[QueueConfig]) -> Result<(), BrokerError> {
         let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
-        if queues.contains_key(&key) {
-            return Err(BrokerError::QueueExists {
-                namespace: self.config.name.clone(),
-                queue: entity.name.clone(),
+        let mut all = added.to_vec();
+        all.extend(queues.values().map(|entity| entity.read(|queue| queue.config().clone())));
+        let mut keys = BTreeSet::new();
+        for queue in added {
+            let key = address::path(&queue.name);
+            if queues.contains_key(&key) || !keys.insert(key) {
+                let (namespace, queue) = (self.config.name.clone(), queue.name.clone());
+                return Err(BrokerError::QueueExists { namespace, queue });
+            }
+        }
+        let faults: Vec<_> = added.iter().flat_map(|queue| forwarding::faults(queue, &all)).collect();
+        if !faults.is_empty() {
+            return Err(BrokerError::Forwarding { namespace: self.config.name.clone(), faults });
+        }
+        for queue in added {
+            let neighbours = Arc::downgrade(&self.queues);
+            let entity = Arc::new(Entity::new(queue.clone(), &self.config.resource_id, neighbours));
+            queues.insert(address::path(&entity.name), Arc::clone(&entity));
+            let shared = Arc::clone(self);
+            self.tasks.spawn(async move {
+                // Cancel safe: what the timer has done is done under the queue's lock.
+                tokio::select! {
+                    () = shared.stop.cancelled() => {}
+                    () = entity.run_timer(shared.services.clock.clone()) => {}
+                }
             });
         }
-        queues.insert(key, Arc::clone(&entity));
-        let shared = Arc::clone(self);
-        self.tasks.spawn(async move {
-            // Cancel safe: what the timer has done is done under the queue's lock.
-            tokio::select! {
-                () = shared.stop.cancelled() => {}
-                () = entity.run_timer(shared.services.clock.clone()) => {}
-            }
-        });
+        Ok(())
+    }
+
+    pub(crate) fn update_queue(&self, changed: QueueConfig) -> Result<(), BrokerError> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let key = address::path(&changed.name);
+        let entity = queues.get(&key).ok_or_else(|| self.no_such_queue(&changed.name))?;
+        let others = queues.iter().filter(|(other, _)| **other != key);
+        let mut all: Vec<_> = others.map(|(_, entity)| entity.read(|queue| queue.config().clone())).collect();
+        all.push(changed.clone());
+        let faults = forwarding::faults(&changed, &all);
+        if !faults.is_empty() {
+            return Err(BrokerError::Forwarding { namespace: self.config.name.clone(), faults });
+        }
+        let entity = Arc::clone(entity);
+        drop(queues);
+        entity.update(self.services.clock.now(), |queue| queue.reconfigure(changed));
         Ok(())
     }
 

@@ -90,6 +90,17 @@ impl Broker {
         line.trim().strip_suffix(" kB")?.parse().ok()
     }
 
+    /// How long the process has had a CPU; none where the system does not say.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()?)).ok()?;
+        let mut nanoseconds = 0;
+        for task in tasks {
+            let times = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            nanoseconds += times.split(' ').next()?.parse::<u64>().ok()?;
+        }
+        Some(Duration::from_nanos(nanoseconds))
+    }
+
     /// Ends it as a terminal or a supervisor would; gives what it printed after its first line.
     pub(crate) async fn stop(mut self) -> String {
         let id = rustix::process::Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();

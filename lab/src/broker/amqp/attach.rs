@@ -17,6 +17,7 @@ use crate::broker::address::{EntityPath, Node};
 use crate::broker::entity::Entity;
 use crate::broker::queue::{ConsumerId, LockMode, SubQueue};
 use crate::broker::wire::codec::WireError;
+use crate::broker::wire::coordinator;
 use crate::directory::Action;
 
 impl Connection {
@@ -74,6 +75,9 @@ impl Connection {
         let address = address.ok_or_else(|| {
             Refusal::new("amqp:invalid-field", tracked("The link names no address at the service's end."))
         })?;
+        if address == coordinator::ADDRESS {
+            return Err(Refusal::new("amqp:not-implemented", tracked("There are no transactions here.")));
+        }
         let action = if peer_sends { Action::Send } else { Action::Listen };
         match Node::parse(address) {
             Node::Cbs => Ok(Target::Cbs),
@@ -82,6 +86,9 @@ impl Connection {
                 if peer_sends && path.sub_queue == SubQueue::DeadLetter {
                     let text = "Messages cannot be sent to a dead-letter queue.";
                     return Err(Refusal::new("amqp:not-allowed", tracked(text)));
+                }
+                if !peer_sends && entity.read(|queue| queue.forwards(path.sub_queue)) {
+                    return Err(Refusal::forwards());
                 }
                 self.context.shared.pay(0, self.context.now)?;
                 Ok(Target::Queue(entity, path))
@@ -242,5 +249,6 @@ pub(super) fn claim(action: Action) -> &'static str {
     match action {
         Action::Send => "Send",
         Action::Listen => "Listen",
+        other => other.operation(),
     }
 }

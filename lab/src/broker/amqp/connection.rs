@@ -238,9 +238,9 @@ impl Connection {
                 self.clocks.last_read = Instant::now();
             }
             if ticked {
-                self.schedule_tick();
                 self.begin_round();
                 self.look_at_deadlines()?;
+                self.next_tick = Instant::now() + self.until_tick();
             }
             self.round(reader)?;
         }
@@ -255,6 +255,7 @@ impl Connection {
             if self.removals.has_changed().unwrap_or(false) {
                 self.removals.mark_unchanged();
                 self.revalidate_links()?;
+                self.end_overdue_waits()?;
             }
             let mut handled = 0;
             while handled < FRAMES_AT_ONCE && !self.is_closed {
@@ -277,11 +278,16 @@ impl Connection {
         self.context.now = self.context.shared.services.clock.now();
     }
 
-    /// The next look at deadlines comes often enough for the peer's idle time-out.
-    pub(crate) fn schedule_tick(&mut self) {
+    /// Lets the next look at deadlines come sooner where that is needed now; a peer that keeps asking never puts it off.
+    pub(crate) fn hasten_tick(&mut self) {
+        self.next_tick = self.next_tick.min(Instant::now() + self.until_tick());
+    }
+
+    /// Deadlines are looked at often enough for the peer's idle time-out, and when a wait ends.
+    fn until_tick(&self) -> Duration {
         let period = self.peer_idle_timeout.map_or(TICK, |timeout| timeout / 6);
         let period = period.min(self.next_wait_ends_in().unwrap_or(TICK));
-        self.next_tick = Instant::now() + period.clamp(Duration::from_millis(20), TICK);
+        period.clamp(Duration::from_millis(20), TICK)
     }
 
     /// Tells the peer why the connection ends, where it can still hear it.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::attach::claim;
 use super::connection::{Connection, ConnectionError};
 use super::error::{Refusal, tracked};
-use super::session::{Link, Target};
+use super::session::{Link, Session, Target};
 use crate::broker::wire::codec::{WireError, write_empty_frame};
 use crate::directory::Action;
 
@@ -96,10 +96,12 @@ impl Connection {
         Ok(())
     }
 
-    /// The time that has passed without a link, if it is too long.
+    /// The time that has passed without a link, if it is too long. A link that waits for a session is one.
     fn unlinked_too_long(&mut self) -> Option<Duration> {
-        let mut links = self.sessions.values().flat_map(|session| session.links.values());
-        if links.any(|link| link.target().entity().is_some()) {
+        let is_linked = |session: &Session| {
+            !session.waits.is_empty() || session.links.values().any(|link| link.target().entity().is_some())
+        };
+        if self.sessions.values().any(is_linked) {
             self.clocks.linked();
         }
         let limit = if self.clocks.has_been_linked { NO_LINK_LEFT } else { NO_LINK_YET };

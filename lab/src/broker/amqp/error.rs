@@ -52,6 +52,12 @@ impl Refusal {
         Self::new("amqp:link:detach-forced", tracked(&text))
     }
 
+    /// What receivers are told of a queue whose messages go on to another.
+    pub(crate) fn forwards() -> Self {
+        let text = "Cannot create a message receiver on an entity with auto-forwarding enabled.";
+        Self::new("amqp:not-allowed", tracked(text))
+    }
+
     pub(crate) fn lock_lost() -> Self {
         let text = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from \
                     the queue. For more information please see https://aka.ms/ServiceBusExceptions .";

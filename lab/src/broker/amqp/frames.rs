@@ -73,7 +73,7 @@ impl Connection {
             .idle_time_out
             .filter(|&timeout| timeout > 0)
             .map(|timeout| Duration::from_millis(u64::from(timeout)));
-        self.schedule_tick();
+        self.hasten_tick();
         lock(&self.context.registered.info).container_id = open.container_id;
         self.is_open = true;
         let answer = Open {

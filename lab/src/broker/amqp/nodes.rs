@@ -64,8 +64,9 @@ impl Connection {
             }
             Target::Management(entity, path) => {
                 let may = |action| self.authorize(path, &node.path(), &[action]).map(drop);
+                let uri = self.context.shared.uri(&path.path());
                 let paid = self.context.shared.pay(1, now);
-                management::respond(&request, entity, path.sub_queue, paid, may, now)
+                management::respond(&request, entity, (path.sub_queue, &uri), paid, may, now)
             }
         };
         match response.encode(&request) {

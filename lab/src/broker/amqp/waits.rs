@@ -165,7 +165,7 @@ impl Connection {
             session.waits.insert(handle, wait);
         }
         entity.update(now, |queue| queue.wait_for_session(consumer));
-        self.schedule_tick();
+        self.hasten_tick();
     }
 
     /// Answers links whose wait was granted, and detaches those whose session is lost.

@@ -17,8 +17,7 @@ pub(super) fn receive(call: &Call<'_>) -> Outcome {
     };
     let session = call.arguments.text("session-id");
     let received = call
-        .entity
-        .update(call.now, |queue| queue.receive_deferred(call.sub_queue, &numbers, mode, session, call.now))
+        .change(|queue| queue.receive_deferred(call.sub_queue, &numbers, mode, session, call.now))?
         .map_err(|error| match error {
             DeferredError::NotFound => Failure::message_not_found(
                 "Failed to lock one or more specified messages. The message does not exist.",

@@ -13,8 +13,7 @@ use crate::broker::wire::request::encoded_text;
 pub(super) fn renew(call: &Call<'_>) -> Outcome {
     let tokens = call.arguments.uuids("lock-tokens")?;
     let until = call
-        .entity
-        .update(call.now, |queue| queue.renew(call.sub_queue, &tokens, call.now))
+        .change(|queue| queue.renew(call.sub_queue, &tokens, call.now))?
         .map_err(|_| Failure::new(410, Refusal::lock_lost()))?;
     let until = Value::Timestamp(Timestamp::from_milliseconds(milliseconds(until)));
     Ok(Answer::Ok(entry("expirations", Value::Array(Array::from(vec![until; tokens.len()])))))
@@ -30,8 +29,7 @@ pub(super) fn update_disposition(call: &Call<'_>) -> Outcome {
     {
         return Err(Failure::new(410, Refusal::session_lock_lost()));
     }
-    let settled =
-        call.entity.update(call.now, |queue| queue.settle_all(call.sub_queue, &tokens, &settlement));
+    let settled = call.change(|queue| queue.settle_all(call.sub_queue, &tokens, &settlement))?;
     match settled {
         Ok(()) => Ok(Answer::Ok(super::Body::new())),
         Err(SettleError::LockLost) => Err(Failure::new(410, Refusal::lock_lost())),

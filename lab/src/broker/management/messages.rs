@@ -13,8 +13,7 @@ pub(super) fn peek(call: &Call<'_>) -> Outcome {
     let from = call.arguments.integer("from-sequence-number")?;
     let count = call.arguments.count("message-count")?;
     let session = call.arguments.text("session-id");
-    let peeked =
-        call.entity.update(call.now, |queue| queue.peek(call.sub_queue, from, count, session, MAX_ANSWER));
+    let peeked = call.change(|queue| queue.peek(call.sub_queue, from, count, session, MAX_ANSWER))?;
     if peeked.is_empty() {
         return Ok(Answer::NoContent);
     }
@@ -28,7 +27,7 @@ pub(super) fn peek(call: &Call<'_>) -> Outcome {
 pub(super) fn delete(call: &Call<'_>) -> Outcome {
     let count = call.arguments.count("message-count")?;
     let before = call.arguments.timestamp("enqueued-time-utc")?;
-    let deleted = call.entity.update(call.now, |queue| queue.delete(call.sub_queue, count, before));
+    let deleted = call.change(|queue| queue.delete(call.sub_queue, count, before))?;
     match i32::try_from(deleted) {
         Ok(0) => Ok(Answer::NoContent),
         deleted => Ok(Answer::Ok(entry("message-count", Value::Int(deleted.unwrap_or(i32::MAX))))),

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use super::amqp::error::{Refusal, tracked};
 use super::entity::Entity;
-use super::queue::SubQueue;
+use super::queue::{Queue, SubQueue};
 use super::wire::request::{Request, Response};
 use crate::directory::Action;
 use arguments::Arguments;
@@ -24,7 +24,22 @@ struct Call<'a> {
     arguments: Arguments<'a>,
     entity: &'a Entity,
     sub_queue: SubQueue,
+    /// The queue's, as the service's texts name it.
+    uri: &'a str,
     now: OffsetDateTime,
+}
+
+impl Call<'_> {
+    /// Changes the queue, if it is still there.
+    fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> Result<T, Failure> {
+        self.entity.update(self.now, |queue| {
+            // Under the queue's lock: once it is removed, nothing is done on it any more.
+            if self.entity.removed.is_cancelled() {
+                return Err(Failure::new(404, Refusal::not_found(self.uri)));
+            }
+            Ok(change(queue))
+        })
+    }
 }
 
 /// The body of an answer.
@@ -91,19 +106,25 @@ const OPERATIONS: [Operation; 11] = [
     on_sessions("get-message-sessions", sessions::list),
 ];
 
-/// Handles one request; `paid` says whether the namespace has time for it, `may` whether the connection has a right.
+/// Handles one request on the queue that `uri` names; `paid` says whether the namespace has time for it, `may` whether the connection has a right.
 pub(crate) fn respond(
     request: &Request,
     entity: &Entity,
-    sub_queue: SubQueue,
+    (sub_queue, uri): (SubQueue, &str),
     paid: Result<(), Refusal>,
     may: impl Fn(Action) -> Result<(), Refusal>,
     now: OffsetDateTime,
 ) -> Response {
     let perform = |()| {
-        let call = Call { arguments: Arguments::of(&request.body), entity, sub_queue, now };
+        let call = Call { arguments: Arguments::of(&request.body), entity, sub_queue, uri, now };
         let operation = find(request, &call)?;
-        may(operation.action).map_err(|refusal| Failure::new(401, refusal))?;
+        may(operation.action).map_err(|refusal| {
+            let is_gone = refusal.condition == "amqp:not-found";
+            Failure::new(if is_gone { 404 } else { 401 }, refusal)
+        })?;
+        if operation.action == Action::Listen && entity.read(|queue| queue.forwards(sub_queue)) {
+            return Err(Failure::new(400, Refusal::forwards()));
+        }
         (operation.perform)(&call)
     };
     let result = paid.map_err(|refusal| Failure::new(503, refusal)).and_then(perform);

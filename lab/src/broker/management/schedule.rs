@@ -28,14 +28,13 @@ pub(super) fn schedule(call: &Call<'_>) -> Outcome {
         };
         messages.push(Message::parse(encoded, new_id).map_err(|error| Failure::new(400, error))?);
     }
-    let numbers =
-        call.entity.update(call.now, |queue| queue.enqueue(messages, call.now)).map_err(|error| {
-            let status = match error {
-                EnqueueError::QuotaExceeded { .. } => 403,
-                EnqueueError::SessionIdMissing => 400,
-            };
-            Failure::new(status, error)
-        })?;
+    let numbers = call.change(|queue| queue.enqueue(messages, call.now))?.map_err(|error| {
+        let status = match error {
+            EnqueueError::QuotaExceeded { .. } => 403,
+            EnqueueError::SessionIdMissing => 400,
+        };
+        Failure::new(status, error)
+    })?;
     let numbers: Vec<Value> = numbers.into_iter().map(Value::Long).collect();
     Ok(Answer::Ok(entry("sequence-numbers", Value::Array(Array::from(numbers)))))
 }
@@ -44,7 +43,7 @@ pub(super) fn schedule(call: &Call<'_>) -> Outcome {
 pub(super) fn cancel(call: &Call<'_>) -> Outcome {
     let numbers = call.arguments.integers("sequence-numbers")?;
     let cancelled = match call.sub_queue {
-        SubQueue::Active => call.entity.update(call.now, |queue| queue.cancel_scheduled(&numbers)).is_ok(),
+        SubQueue::Active => call.change(|queue| queue.cancel_scheduled(&numbers))?.is_ok(),
         SubQueue::DeadLetter => false,
     };
     if cancelled {

@@ -12,7 +12,7 @@ use crate::broker::wire::message::milliseconds;
 /// `com.microsoft:renew-session-lock`
 pub(super) fn renew_lock(call: &Call<'_>) -> Outcome {
     let id = call.arguments.required_text("session-id")?;
-    let until = call.entity.update(call.now, |queue| queue.renew_session(id, call.now)).map_err(failure)?;
+    let until = call.change(|queue| queue.renew_session(id, call.now))?.map_err(failure)?;
     let until = Timestamp::from_milliseconds(milliseconds(until));
     Ok(Answer::Ok(entry("expiration", Value::Timestamp(until))))
 }
@@ -20,7 +20,7 @@ pub(super) fn renew_lock(call: &Call<'_>) -> Outcome {
 /// `com.microsoft:get-session-state`
 pub(super) fn get_state(call: &Call<'_>) -> Outcome {
     let id = call.arguments.required_text("session-id")?;
-    let state = call.entity.update(call.now, |queue| queue.session_state(id)).map_err(failure)?;
+    let state = call.change(|queue| queue.session_state(id))?.map_err(failure)?;
     let state = state.map_or(Value::Null, |state| Value::Binary(Binary::from(state.to_vec())));
     Ok(Answer::Ok(entry("session-state", state)))
 }
@@ -33,7 +33,7 @@ pub(super) fn set_state(call: &Call<'_>) -> Outcome {
         Some(Value::Binary(state)) => Some(Bytes::copy_from_slice(state)),
         Some(_) => return Err(Failure::argument("The session-state must be binary or null.")),
     };
-    call.entity.update(call.now, |queue| queue.set_session_state(id, state, call.now)).map_err(failure)?;
+    call.change(|queue| queue.set_session_state(id, state, call.now))?.map_err(failure)?;
     Ok(Answer::Ok(Body::new()))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn list(call: &Call<'_>) -> Outcome {
     let (skip, top) = (call.arguments.count("skip")?, call.arguments.count("top")?);
     // .NET's last moment, which goes out as the first of the year 10000, stands for no time.
     let since = (since < PrimitiveDateTime::MAX.assume_utc()).then_some(since);
-    let ids = call.entity.update(call.now, |queue| queue.session_ids(since));
+    let ids = call.change(|queue| queue.session_ids(since))?;
     let page: Vec<Value> = ids.iter().skip(skip).take(top).map(|id| Value::String(id.to_string())).collect();
     if page.is_empty() {
         return Ok(Answer::NoContent);

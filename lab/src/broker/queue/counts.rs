@@ -40,6 +40,8 @@ pub struct QueueCounts {
     pub cancelled: u64,
     /// Messages deleted in a batch, without being received.
     pub deleted: u64,
+    /// Messages that went on to another queue.
+    pub forwarded: u64,
     /// Sessions that a receiver holds.
     pub locked_sessions: u64,
 }

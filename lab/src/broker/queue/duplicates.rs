@@ -18,6 +18,11 @@ impl DuplicateHistory {
         Self { window, ids: HashSet::new(), by_age: VecDeque::new() }
     }
 
+    /// Another window, which holds for what was seen before too.
+    pub(super) fn set_window(&mut self, window: Duration) {
+        self.window = window;
+    }
+
     /// Remembers `id`; `false` when it was seen within the window. A duplicate does not prolong its own window.
     pub(super) fn admit(&mut self, id: &str, now: OffsetDateTime) -> bool {
         while let Some((seen, old)) = self.by_age.front() {

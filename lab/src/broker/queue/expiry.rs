@@ -16,6 +16,7 @@ impl Queue {
         self.expire_locks(now);
         self.activate_scheduled(now);
         self.expire_messages(now);
+        self.forwarding.expire(now);
     }
 
     /// Ends every lock as if its time were over.
@@ -29,7 +30,7 @@ impl Queue {
     pub(crate) fn next_deadline(&self) -> Option<OffsetDateTime> {
         let sessions = self.sessions.as_ref().and_then(|sessions| sessions.next_deadline());
         let stores = [&self.active, &self.dead_letter].map(|store| store.index.next_deadline());
-        stores.into_iter().chain([sessions]).flatten().min()
+        stores.into_iter().chain([sessions, self.forwarding.again_at()]).flatten().min()
     }
 
     /// Ends every lock whose time is over at `now`. The messages become ready again at their old place.

@@ -42,6 +42,7 @@ impl Queue {
                 delivery_count: 0,
                 expires: None,
                 state: scheduled.map_or(State::Ready, State::Scheduled),
+                origin: None,
             };
             numbers.push(if scheduled.is_some() {
                 self.active.append(stored)
@@ -61,7 +62,7 @@ impl Queue {
     }
 
     /// The message enters the queue at `moment`: now it has its number, and its time to live begins.
-    fn activate(&mut self, mut stored: Stored, moment: OffsetDateTime) -> i64 {
+    pub(super) fn activate(&mut self, mut stored: Stored, moment: OffsetDateTime) -> i64 {
         stored.state = State::Ready;
         stored.enqueued = moment;
         self.begin_time_to_live(&mut stored);

@@ -9,6 +9,7 @@ mod deferred;
 mod delivery;
 mod duplicates;
 mod expiry;
+mod forward;
 mod intake;
 mod peek;
 mod sessions;
@@ -23,6 +24,8 @@ use super::wire::message::Message;
 pub use counts::QueueCounts;
 pub(crate) use deferred::DeferredError;
 use duplicates::DuplicateHistory;
+pub(crate) use forward::ForwardError;
+use forward::Forwarding;
 use sessions::Sessions;
 pub(crate) use sessions::{Notice, SessionError};
 pub(crate) use store::{Assignment, LockMode};
@@ -150,6 +153,7 @@ pub(crate) struct Queue {
     /// Only where the queue requires them. The dead-letter queue has none.
     sessions: Option<Sessions>,
     duplicates: Option<DuplicateHistory>,
+    forwarding: Forwarding,
     counts: QueueCounts,
     size: u64,
     tokens: LockTokens,
@@ -163,6 +167,7 @@ impl Queue {
             dead_letter: Store::new(false),
             sessions: config.requires_session.then(Sessions::default),
             duplicates: config.duplicate_detection.map(DuplicateHistory::new),
+            forwarding: Forwarding::of(&config),
             config,
             counts: QueueCounts::default(),
             size: 0,
@@ -170,7 +175,30 @@ impl Queue {
         }
     }
 
+    /// What the queue was made with.
     /// The counters and the present sizes.
+    pub(crate) fn config(&self) -> &QueueConfig {
+        &self.config
+    }
+
+    /// Takes over what can be changed of a queue; what is under a lock keeps it until its own end. Sessions and duplicate
+    /// detection stay as they were when the queue was made.
+    pub(crate) fn reconfigure(&mut self, config: QueueConfig) {
+        if let (Some(duplicates), Some(window)) = (&mut self.duplicates, config.duplicate_detection) {
+            duplicates.set_window(window);
+        }
+        self.forwarding = Forwarding::of(&config);
+        self.config = QueueConfig {
+            name: std::mem::take(&mut self.config.name),
+            requires_session: self.config.requires_session,
+            duplicate_detection: self
+                .config
+                .duplicate_detection
+                .map(|window| config.duplicate_detection.unwrap_or(window)),
+            ..config
+        };
+    }
+
     pub(crate) fn counts(&self) -> QueueCounts {
         let (active, dead) = (&self.active.index, &self.dead_letter.index);
         QueueCounts {

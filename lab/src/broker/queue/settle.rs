@@ -124,7 +124,8 @@ impl Queue {
         self.modify(SubQueue::Active, number, properties);
         if let Some(stored) = self.active.take(number) {
             self.counts.dead_lettered += 1;
-            self.dead_letter.append(Stored { state: State::Ready, expires: None, ..stored });
+            let origin = Some(stored.origin());
+            self.dead_letter.append(Stored { state: State::Ready, expires: None, origin, ..stored });
         }
     }
 }

@@ -22,9 +22,25 @@ pub(super) struct Stored {
     /// When the message's time is over.
     pub(super) expires: Option<OffsetDateTime>,
     pub(super) state: State,
+    /// Where the message comes from, when it was in another queue before, or is a dead letter.
+    pub(super) origin: Option<Origin>,
+}
+
+/// What is known of a message's way to its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Its number in the first queue.
+    pub(super) first_number: i64,
+    /// How often it was forwarded.
+    pub(super) hops: u32,
 }
 
 impl Stored {
+    /// Where the message comes from, seen from wherever it goes next.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin.unwrap_or(Origin { first_number: self.sequence_number, hops: 0 })
+    }
+
     /// What a delivery of this message carries.
     pub(super) fn stamp(&self, locked_until: Option<OffsetDateTime>) -> Stamp {
         Stamp {
@@ -173,6 +189,11 @@ impl Store {
 
     pub(super) fn withdraw(&mut self, consumer: ConsumerId) {
         self.requests.retain(|request| request.consumer != consumer);
+    }
+
+    /// The first message that is ready, where messages are not handed out by session.
+    pub(super) fn first_ready(&self) -> Option<&Stored> {
+        self.messages.get(self.index.ready.first()?)
     }
 
     pub(super) fn can_assign(&self) -> bool {

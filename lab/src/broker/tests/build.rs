@@ -147,3 +147,9 @@ pub(super) fn entry<'a>(map: &'a Value, name: &str) -> &'a Value {
 pub(super) fn longs<const N: usize>(numbers: [i64; N]) -> Value {
     Value::Array(numbers.map(Value::Long).to_vec().into())
 }
+
+/// A message annotation.
+pub(super) fn annotation(message: &Decoded, name: &str) -> Option<Value> {
+    let annotations = &message.message_annotations.as_ref().unwrap().0;
+    annotations.iter().find(|(key, _)| format!("{key:?}").contains(name)).map(|(_, value)| value.clone())
+}

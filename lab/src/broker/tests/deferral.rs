@@ -5,7 +5,7 @@ use fe2o3_amqp_types::messaging::{DeliveryState, Modified, Released};
 use fe2o3_amqp_types::primitives::SimpleValue;
 use serde_amqp::Value;
 
-use super::build::{Decoded, encode_of_session, encode_scheduled, entry, longs, map};
+use super::build::{Decoded, annotation, encode_of_session, encode_scheduled, entry, longs, map};
 use super::*;
 
 const RECEIVE: &str = "com.microsoft:receive-by-sequence-number";
@@ -54,11 +54,6 @@ fn messages(answer: &Value) -> Vec<(Decoded, Value)> {
         (message, entry(listed, "lock-token").clone())
     };
     entries.iter().map(message).collect()
-}
-
-fn annotation(message: &Decoded, name: &str) -> Option<Value> {
-    let annotations = &message.message_annotations.as_ref().unwrap().0;
-    annotations.iter().find(|(key, _)| format!("{key:?}").contains(name)).map(|(_, value)| value.clone())
 }
 
 #[tokio::test]

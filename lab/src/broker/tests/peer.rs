@@ -6,48 +6,29 @@ use std::time::Duration;
 use bytes::BytesMut;
 use fe2o3_amqp::frames::amqp::FrameBody;
 use fe2o3_amqp_types::definitions::{Error, Handle, Role};
-use fe2o3_amqp_types::messaging::message::__private::{Deserializable, Serializable};
-use fe2o3_amqp_types::messaging::{
-    AmqpValue, ApplicationProperties, Body, DeliveryState, MessageId, Properties, Source, Target,
-};
+use fe2o3_amqp_types::messaging::message::__private::Deserializable;
+use fe2o3_amqp_types::messaging::{Body, DeliveryState, Source, Target};
 use fe2o3_amqp_types::performatives::{Attach, Close, Detach, Disposition, Flow, Open, Transfer};
-use fe2o3_amqp_types::primitives::SimpleValue;
-use serde_amqp::{Value, from_slice, to_vec};
+use serde_amqp::from_slice;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::build::{Decoded, attach, begin, empty, encode, receiver, transfer};
+use super::build::{Decoded, attach, begin, encode, receiver, transfer};
 use crate::broker::wire::codec::{FrameReader, decode, write_frame};
 
 /// Longer than anything that the broker does in its own time; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The handles of a node's request and answer links.
-const REQUESTS: u32 = 100;
-
 pub(super) struct Peer {
     reader: FrameReader<Box<dyn AsyncRead + Send + Unpin>>,
     writer: Box<dyn AsyncWrite + Send + Unpin>,
     pub(super) out: BytesMut,
-    next_delivery_id: u32,
+    pub(super) next_delivery_id: u32,
     pub(super) has_cbs: bool,
     /// For the next Open, in milliseconds.
     pub(super) idle_time_out: Option<u32>,
     /// For the next request.
     pub(super) reply_to: Option<String>,
-}
-
-/// What `$cbs` or `$management` answered.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: i32,
-    pub(super) description: String,
-    pub(super) condition: Option<String>,
-    pub(super) body: Value,
-    /// The link on which it came.
-    pub(super) handle: u32,
-    /// Whether it came settled.
-    pub(super) settled: bool,
 }
 
 /// A delivery as it arrived.
@@ -130,11 +111,16 @@ impl Peer {
         write_frame(&mut self.out, 0, &open).unwrap();
         write_frame(&mut self.out, 0, &begin()).unwrap();
         self.out.extend_from_slice(more);
+        self.handshake().await;
+        (self.next().await.1, self.next().await.1)
+    }
+
+    /// Writes what is there and waits for the broker's protocol header.
+    pub(super) async fn handshake(&mut self) {
         self.flush().await;
         while self.reader.take_protocol_header().is_none() {
             assert!(self.reader.fill().await.unwrap());
         }
-        (self.next().await.1, self.next().await.1)
     }
 
     pub(super) async fn flush(&mut self) {
@@ -256,10 +242,11 @@ impl Peer {
     }
 
     pub(super) async fn transfer_frame(&mut self, transfer: &Transfer, payload: &[u8]) {
+        let start = self.out.len();
         write_frame(&mut self.out, 0, transfer).unwrap();
         self.out.extend_from_slice(payload);
-        let length = u32::try_from(self.out.len()).unwrap().to_be_bytes();
-        self.out[..4].copy_from_slice(&length);
+        let length = u32::try_from(self.out.len() - start).unwrap().to_be_bytes();
+        self.out[start..start + 4].copy_from_slice(&length);
         self.flush().await;
     }
 
@@ -313,74 +300,6 @@ impl Peer {
         let reply = self.disposition().await;
         assert_eq!((reply.role, reply.first, reply.last, reply.settled), (Role::Sender, id, Some(id), true));
         reply.state.unwrap()
-    }
-
-    /// Puts a token for `audience`, on links that the first call attaches.
-    pub(super) async fn put_token(&mut self, audience: &str, token: &str) -> Answer {
-        if !std::mem::replace(&mut self.has_cbs, true) {
-            self.attach_node("$cbs", REQUESTS).await;
-        }
-        let properties = [("operation", "put-token"), ("type", "jwt"), ("name", audience)];
-        self.request(REQUESTS, &properties, Value::String(token.into()), "status-code", "status-description")
-            .await
-    }
-
-    /// Attaches a node's pair of links: requests on `handle`, answers on the next.
-    pub(super) async fn attach_node(&mut self, address: &str, handle: u32) {
-        self.attach_sender(handle, address).await.unwrap();
-        self.attach_receiver(handle + 1, address).await.unwrap();
-        self.flow(handle + 1, 0, 1000, false, false).await;
-    }
-
-    pub(super) async fn manage(&mut self, handle: u32, operation: &str, body: Value) -> Answer {
-        self.request(handle, &[("operation", operation)], body, "statusCode", "statusDescription").await
-    }
-
-    async fn request(
-        &mut self,
-        handle: u32,
-        properties: &[(&str, &str)],
-        body: Value,
-        status: &str,
-        description: &str,
-    ) -> Answer {
-        let id = MessageId::String(format!("request{}", self.next_delivery_id));
-        let properties = properties
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), SimpleValue::from((*value).to_owned())))
-            .collect();
-        let mut fields = Properties::builder().message_id(id.clone()).build();
-        fields.reply_to = self.reply_to.clone();
-        let message = Decoded {
-            properties: Some(fields),
-            application_properties: Some(ApplicationProperties(properties)),
-            body: Body::Value(AmqpValue(body)),
-            ..empty()
-        };
-        // Settled and without a tag, as the .NET SDK sends them.
-        self.transfer(handle, 0, Some(true), &to_vec(&Serializable(message)).unwrap()).await;
-        let received = self.receive().await;
-        let settled = received.transfer.settled.unwrap_or(false);
-        let (handle, answer) = (received.transfer.handle.0, received.message);
-        assert_eq!(answer.properties.unwrap().correlation_id, Some(id));
-        let properties = answer.application_properties.unwrap().0;
-        let text = |name: &str| match properties.get(name) {
-            Some(SimpleValue::String(text)) => Some(text.clone()),
-            Some(SimpleValue::Symbol(symbol)) => Some(symbol.as_str().to_owned()),
-            _ => None,
-        };
-        let Some(SimpleValue::Int(status)) = properties.get(status) else { panic!("{properties:?}") };
-        Answer {
-            handle,
-            settled,
-            status: *status,
-            description: text(description).unwrap(),
-            condition: text("error-condition").or(text("errorCondition")),
-            body: match answer.body {
-                Body::Value(AmqpValue(value)) => value,
-                body => panic!("{body:?}"),
-            },
-        }
     }
 
     /// Closes in good order and waits for the answer.

@@ -12,33 +12,33 @@ use serde_amqp::primitives::Symbol;
 use super::build::{encode, encode_of_session, entry, map, receiver, session_receiver, told};
 use super::*;
 
-const QUEUE: &str = "sessions";
+pub(super) const QUEUE: &str = "sessions";
 
 /// The 22nd of November 2026, 10:00, in .NET's ticks.
 const START_TICKS: i64 = 621_355_968_000_000_000 + START.unix_timestamp() * 10_000_000;
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 
 /// A peer that sends to the queue on handle 0.
-async fn sender(world: &World) -> Peer {
+pub(super) async fn sender(world: &World) -> Peer {
     let mut peer = world.authorized().await;
     peer.attach_sender(0, QUEUE).await.unwrap();
     peer
 }
 
-async fn send(peer: &mut Peer, body: &str, session: &str) {
+pub(super) async fn send(peer: &mut Peer, body: &str, session: &str) {
     peer.transfer(0, 0, None, &encode_of_session(body, session)).await;
     assert!(matches!(peer.disposition().await.state, Some(DeliveryState::Accepted(_))));
 }
 
-async fn accept(peer: &mut Peer, handle: u32, session: &str) -> Result<Attach, Error> {
+pub(super) async fn accept(peer: &mut Peer, handle: u32, session: &str) -> Result<Attach, Error> {
     peer.attach(session_receiver(handle, QUEUE, text(session), None)).await
 }
 
 /// The session of an answer and the end of its lock in ticks.
-fn granted(answer: &Attach) -> (Value, Value) {
+pub(super) fn granted(answer: &Attach) -> (Value, Value) {
     let filter = answer.source.as_ref().unwrap().filter.as_ref().unwrap();
     let properties = answer.properties.as_ref().unwrap();
     (
@@ -47,14 +47,14 @@ fn granted(answer: &Attach) -> (Value, Value) {
     )
 }
 
-async fn expect_attach(peer: &mut Peer) -> Attach {
+pub(super) async fn expect_attach(peer: &mut Peer) -> Attach {
     match peer.next().await.1 {
         FrameBody::Attach(attach) => attach,
         body => panic!("{body:?}"),
     }
 }
 
-async fn expect_detach(peer: &mut Peer, handle: u32) -> Option<Error> {
+pub(super) async fn expect_detach(peer: &mut Peer, handle: u32) -> Option<Error> {
     match peer.next().await.1 {
         FrameBody::Detach(detach) if detach.handle == Handle(handle) && detach.closed => detach.error,
         body => panic!("{body:?}"),

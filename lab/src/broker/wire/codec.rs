@@ -12,6 +12,7 @@ use serde_amqp::ser::Serializer;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::codec::Decoder;
 
+use super::coordinator;
 use super::value::{self, Malformed};
 
 /// What the service announces in its Open, in bytes.
@@ -96,11 +97,20 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 /// Decodes one AMQP frame, as [`FrameReader::take_frame`] gives it.
 pub(crate) fn decode(mut frame: BytesMut) -> Result<Frame, WireError> {
     let body = frame.get_mut(4..).ok_or(Malformed)?;
-    if !body.is_empty() {
-        value::check(body)?;
-    }
-    if !body.is_empty() && !body.starts_with(&[0x00, 0x53, DESCRIPTOR_OF_TRANSFER]) {
-        value::symbolize_keys(body)?;
+    match body.first() {
+        None => {}
+        Some(0x00) => {
+            value::check(body)?;
+            if !body.starts_with(&[0x00, 0x53, DESCRIPTOR_OF_TRANSFER]) {
+                value::symbolize_keys(body)?;
+                if let Some(attach) = coordinator::as_target(body)? {
+                    frame.truncate(4);
+                    frame.unsplit(attach);
+                }
+            }
+        }
+        // serde_amqp would read a described value all the same, beyond what was checked.
+        Some(_) => return Err(Malformed.into()),
     }
     match (FrameDecoder {}).decode(&mut frame) {
         Ok(Some(frame)) => Ok(frame),

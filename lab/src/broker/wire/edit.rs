@@ -129,7 +129,8 @@ pub(super) fn put_text(out: &mut Vec<u8>, short_code: u8, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn put_compound(out: &mut Vec<u8>, section: u8, code: u8, count: u32, elements: &[u8]) {
+/// Appends a described list or map of so many encoded elements.
+pub(super) fn put_compound(out: &mut Vec<u8>, section: u8, code: u8, count: u32, elements: &[u8]) {
     out.extend_from_slice(&[0x00, 0x53, section, code]);
     out.put_u32(u32::try_from(elements.len() + 4).unwrap_or(u32::MAX));
     out.put_u32(count);

@@ -11,6 +11,7 @@ use bytes::{BufMut, Bytes};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::annotations::{self, OWN_ANNOTATIONS};
 use super::edit;
 use super::value::{self, Elements, Malformed};
 
@@ -25,18 +26,11 @@ const MAX_ID: usize = 128;
 const GROUP_ID: usize = 10;
 
 pub(super) const HEADER: u8 = 0x70;
-const DELIVERY_ANNOTATIONS: u8 = 0x71;
+pub(super) const DELIVERY_ANNOTATIONS: u8 = 0x71;
 const MESSAGE_ANNOTATIONS: u8 = 0x72;
 pub(super) const PROPERTIES: u8 = 0x73;
 pub(super) const APPLICATION_PROPERTIES: u8 = 0x74;
 const DATA: u8 = 0x75;
-
-/// Annotations that only the broker may set: those of a message received elsewhere and sent on are left behind.
-const OWN_ANNOTATIONS: [&str; 4] =
-    ["x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until", "x-opt-message-state"];
-
-/// The annotation by which an ordinary send schedules its message.
-const SCHEDULED_ENQUEUE_TIME: &str = "x-opt-scheduled-enqueue-time";
 
 /// Why bytes are no acceptable message.
 #[derive(Debug, thiserror::Error)]
@@ -143,10 +137,10 @@ impl Message {
                 }
                 DELIVERY_ANNOTATIONS => message.delivery_annotations = encoded.slice_ref(section.whole),
                 MESSAGE_ANNOTATIONS => {
-                    let (count, entries) = foreign_annotations(section.value)?;
+                    let (count, entries) = annotations::foreign(section.value)?;
                     message.annotation_count = count;
                     message.annotations = entries;
-                    message.scheduled_for = scheduled_enqueue_time(section.value)?;
+                    message.scheduled_for = annotations::scheduled_enqueue_time(section.value)?;
                 }
                 code => {
                     properties = (code == PROPERTIES).then_some(section.value);
@@ -246,6 +240,22 @@ impl Message {
         Ok(Self { bare: edit::with_application_properties(&self.bare, properties)?, ..self.clone() })
     }
 
+    /// The message as it goes to another queue: with the number that it had in the first one, and where it was a dead
+    /// letter, if it was one.
+    pub(crate) fn forwarded(
+        &self,
+        first_number: i64,
+        dead_letter_source: Option<&str>,
+    ) -> Result<Self, Malformed> {
+        let (count, annotations) = annotations::with_origin(
+            &self.annotations,
+            self.annotation_count,
+            first_number,
+            dead_letter_source,
+        )?;
+        Ok(Self { annotations, annotation_count: count, ..self.clone() })
+    }
+
     /// The text of an application property.
     pub(crate) fn application_property(&self, name: &str) -> Option<String> {
         let section =
@@ -275,7 +285,7 @@ impl Message {
     /// The message as it goes to a receiver by another way than a delivery, whose tag would be the lock's token. It stands
     /// in the annotation of the hop, where the SDK for Go looks for it; what the sender annotated its own hop with goes.
     pub(crate) fn encode_locked(&self, stamp: &Stamp, token: Uuid) -> Bytes {
-        Self { delivery_annotations: lock_token_annotation(token), ..self.clone() }.encode(stamp)
+        Self { delivery_annotations: annotations::lock_token(token), ..self.clone() }.encode(stamp)
     }
 
     /// The message as it goes to a receiver.
@@ -295,10 +305,10 @@ impl Message {
         out.put_u32(0);
         out.put_u32(self.annotation_count + own * 2);
         out.extend_from_slice(&self.annotations);
-        put_annotation(&mut out, OWN_ANNOTATIONS[0], 0x81, stamp.sequence_number);
-        put_annotation(&mut out, OWN_ANNOTATIONS[1], 0x83, milliseconds(stamp.enqueued));
+        annotations::put(&mut out, OWN_ANNOTATIONS[0], 0x81, stamp.sequence_number);
+        annotations::put(&mut out, OWN_ANNOTATIONS[1], 0x83, milliseconds(stamp.enqueued));
         if let Some(locked_until) = stamp.locked_until {
-            put_annotation(&mut out, OWN_ANNOTATIONS[2], 0x83, milliseconds(locked_until));
+            annotations::put(&mut out, OWN_ANNOTATIONS[2], 0x83, milliseconds(locked_until));
         }
         if let Some(state) = stamp.message_state {
             edit::put_text(&mut out, 0xa3, OWN_ANNOTATIONS[3]);
@@ -343,49 +353,4 @@ fn header_fields(list: &[u8]) -> Result<Bytes, Malformed> {
     }
     // Three fields of the types that a header has take at most 12 bytes, and the list is written with one-byte lengths.
     if fields.len() > 64 { Err(Malformed) } else { Ok(fields.into()) }
-}
-
-fn foreign_annotations(map: &[u8]) -> Result<(u32, Bytes), Malformed> {
-    let (mut count, mut entries) = (0, Vec::new());
-    let mut elements = Elements::of(map)?;
-    while let Some(key) = elements.next().transpose()? {
-        let annotation = elements.next().transpose()?.ok_or(Malformed)?;
-        if value::text(key).is_some_and(|key| OWN_ANNOTATIONS.contains(&key)) {
-            continue;
-        }
-        count += 2;
-        entries.extend_from_slice(key);
-        entries.extend_from_slice(annotation);
-    }
-    Ok((count, entries.into()))
-}
-
-fn scheduled_enqueue_time(map: &[u8]) -> Result<Option<i64>, Malformed> {
-    let mut elements = Elements::of(map)?;
-    while let Some(key) = elements.next().transpose()? {
-        let annotation = elements.next().transpose()?.ok_or(Malformed)?;
-        if value::text(key) == Some(SCHEDULED_ENQUEUE_TIME) {
-            return Ok(value::timestamp(annotation));
-        }
-    }
-    Ok(None)
-}
-
-/// The section of delivery annotations that says nothing but the lock's token.
-fn lock_token_annotation(token: Uuid) -> Bytes {
-    const KEY: &str = "x-opt-lock-token";
-    let mut map = vec![2];
-    edit::put_text(&mut map, 0xa3, KEY);
-    map.push(0x98);
-    map.extend_from_slice(token.as_bytes());
-    let mut section = vec![0x00, 0x53, DELIVERY_ANNOTATIONS, 0xc1];
-    section.push(u8::try_from(map.len()).unwrap_or(u8::MAX));
-    section.extend(map);
-    section.into()
-}
-
-fn put_annotation(out: &mut Vec<u8>, key: &str, code: u8, number: i64) {
-    edit::put_text(out, 0xa3, key);
-    out.push(code);
-    out.put_i64(number);
 }

@@ -1,6 +1,8 @@
 //! Bytes: frames, values, message sections, request and response messages. No I/O but the reading of frames.
 
+mod annotations;
 pub(crate) mod codec;
+pub(crate) mod coordinator;
 pub(crate) mod edit;
 pub(crate) mod handshake;
 pub(crate) mod message;

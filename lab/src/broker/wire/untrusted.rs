@@ -35,6 +35,7 @@ pub fn sections(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -81,6 +82,31 @@ mod tests {
             for code in 0x10..0x19 {
                 super::frame(&[&[2, 0, 0, 0, 0x00, 0x53, code][..], &list].concat());
             }
+        }
+    }
+
+    /// Each was found by a fuzz target.
+    #[test]
+    fn what_serde_amqp_would_read_beyond_what_was_checked_is_refused() {
+        // A descriptor without the constructor of a described value; then a symbol of 3 GB.
+        let symbol = [0xb3; 40];
+        assert!(
+            super::super::codec::decode(BytesMut::from(
+                &[&[2, 0, 0, 0, 0x53, 0x16, 0x00][..], &symbol].concat()[..]
+            ))
+            .is_err()
+        );
+        // An array of nothing with bytes in it; what follows in the map would be read from within them.
+        for array in [
+            &[0xe0, 5, 0, 0x80, 0, 0, 0][..],
+            &[0xe0, 3, 0, 0xa1, 1],
+            &[0xc0, 2, 0, 0xc1],
+            &[0xc1, 2, 0, 0xc1],
+        ] {
+            assert!(super::super::value::check(array).is_err(), "{array:02x?}");
+            super::sections(
+                &[&[0x00, 0x53, 0x77, 0xc1, array.len() as u8 + 2, 2][..], array, &[0x40]].concat(),
+            );
         }
     }
 

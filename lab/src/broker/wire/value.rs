@@ -41,7 +41,8 @@ fn nested_length(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
 }
 
 /// That the value at the start of `bytes` may be given to serde_amqp, which trusts the sizes and counts of what it decodes: one
-/// that is too small makes it subtract below zero, one that is too large makes it reserve memory.
+/// that is too small makes it subtract below zero, one that is too large makes it reserve memory. It does not skip what a
+/// list, map or array holds beyond its last element either, and would take that for the next value: so there may be none.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Malformed> {
     check_nested(bytes, MAX_DEPTH).map(drop)
 }
@@ -63,6 +64,9 @@ fn check_nested(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
             for _ in 0..elements.count {
                 let element = check_nested(elements.rest, depth)?;
                 elements.rest = &elements.rest[element..];
+            }
+            if !elements.rest.is_empty() {
+                return Err(Malformed);
             }
         }
         0xe0 | 0xf0 => check_array(&bytes[..end])?,
@@ -96,12 +100,11 @@ fn check_array(array: &[u8]) -> Result<(), Malformed> {
                 };
                 rest = rest.get(size..).ok_or(Malformed)?;
             }
-            return Ok(());
+            return if rest.is_empty() { Ok(()) } else { Err(Malformed) };
         }
         _ => return Err(Malformed),
     };
-    let size = count.checked_mul(width).ok_or(Malformed)?;
-    rest.get(..size).map(drop).ok_or(Malformed)
+    if count.checked_mul(width) == Some(rest.len()) { Ok(()) } else { Err(Malformed) }
 }
 
 fn read_u32(bytes: &[u8], at: usize) -> Result<u32, Malformed> {

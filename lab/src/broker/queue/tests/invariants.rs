@@ -26,7 +26,7 @@ fn check(queue: &Queue) {
         |sub_queue| messages.iter().filter(|held| is(held, sub_queue, MessageState::Active)).count() as u64;
     assert_eq!((counts.active, counts.dead_letter), (ready(SubQueue::Active), ready(SubQueue::DeadLetter)));
     assert_eq!(counts.size_bytes, messages.iter().map(|held| held.message.size() as u64).sum::<u64>());
-    let gone = counts.completed + counts.cancelled + counts.deleted;
+    let gone = counts.completed + counts.cancelled + counts.deleted + counts.forwarded;
     let expired = if queue.config.dead_lettering_on_message_expiration { 0 } else { counts.expired_messages };
     assert_eq!(counts.received_total, messages.len() as u64 + gone + expired);
 }
