@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::property::from_timestamp;
 use super::{MessageState, PropertyValue, ReceivedMessage, SystemProperties};
 use crate::error::{ErrorKind, Result, ServiceBusError};
+use crate::wire::check;
 
 const ENQUEUED_TIME: &str = "x-opt-enqueued-time";
 const SEQUENCE_NUMBER: &str = "x-opt-sequence-number";
@@ -69,6 +70,8 @@ pub(crate) fn received(
 /// # Errors
 /// [`ErrorKind::Amqp`] when the bytes are no message.
 pub(crate) fn decode_received(bytes: &[u8]) -> Result<(ReceivedMessage, Option<OffsetDateTime>)> {
+    let no_message = || ServiceBusError::new(ErrorKind::Amqp, "the service gave bytes that are no message");
+    check(bytes).map_err(|_| no_message())?;
     let decoded = serde_amqp::from_slice::<Deserializable<messaging::Message<Body<Value>>>>(bytes);
     let message = decoded.map_err(|error| {
         ServiceBusError::with_source(ErrorKind::Amqp, "the service gave bytes that are no message", error)

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use super::fields::be_u32;
+use super::guard::Guard;
 use super::watch::Watches;
 
 /// Room for what is read at once.
@@ -26,23 +27,34 @@ const AMQP_FRAME: u8 = 0;
 pub(crate) struct Tap<S> {
     stream: S,
     watches: Arc<Watches>,
+    guard: Guard,
     buffer: BytesMut,
     /// How much of the buffer may be handed on.
     seen: usize,
     /// The stream has ended, or holds no frames that could be read: the rest is handed on as it is.
     blind: bool,
+    /// A frame has come that nobody could decode, and after what was seen comes an error.
+    broken: bool,
 }
 
 impl<S> Tap<S> {
     /// A tap on `stream`, at whose beginning it stands.
     pub(crate) fn new(stream: S, watches: Arc<Watches>) -> Self {
-        Self { stream, watches, buffer: BytesMut::new(), seen: 0, blind: false }
+        Self {
+            stream,
+            watches,
+            guard: Guard::default(),
+            buffer: BytesMut::new(),
+            seen: 0,
+            blind: false,
+            broken: false,
+        }
     }
 
     /// Looks at every whole frame in the buffer.
     fn look(&mut self) {
-        while !self.blind {
-            let unseen = &self.buffer[self.seen..];
+        while !self.blind && !self.broken {
+            let unseen = &mut self.buffer[self.seen..];
             if unseen.len() < HEADER {
                 return;
             }
@@ -57,8 +69,13 @@ impl<S> Tap<S> {
                 self.blind = true;
                 return;
             }
-            let Some(frame) = unseen.get(..size) else { return };
+            let Some(frame) = unseen.get_mut(..size) else { return };
             let channel = u16::from_be_bytes([frame[6], frame[7]]);
+            // In frames of SASL there is no channel, and nothing after the one value.
+            if self.guard.check(channel, &mut frame[start..]).is_err() {
+                self.broken = true;
+                return;
+            }
             if frame[5] != AMQP_FRAME || self.watches.note(channel, &frame[start..]) {
                 self.seen += size;
             } else {
@@ -81,6 +98,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
                 this.buffer.advance(count);
                 this.seen = this.seen.saturating_sub(count);
                 return Poll::Ready(Ok(()));
+            }
+            if this.broken {
+                let what = "the service has sent a frame that is no AMQP";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
             }
             this.buffer.reserve(CHUNK);
             if ready!(poll_read_buf(Pin::new(&mut this.stream), cx, &mut this.buffer))? == 0 {
@@ -146,9 +167,13 @@ mod tests {
     }
 
     fn transfer(channel: u8, more: bool) -> Vec<u8> {
+        carrying(channel, more, &[&[0x00, 0x53, 0x75, 0xa0, 200][..], &[7; 200]].concat())
+    }
+
+    fn carrying(channel: u8, more: bool, payload: &[u8]) -> Vec<u8> {
         let more = if more { 0x41 } else { 0x42 };
         let fields = [0x43, 0x52, 9, 0xa0, 1, 5, 0x43, 0x42, more];
-        frame(channel, &[list(0x14, 6, &fields), vec![0xff; 300]].concat())
+        frame(channel, &[&list(0x14, 6, &fields), payload].concat())
     }
 
     /// Incoming id and windows, then the handle, the delivery count, the credit, what is available, and drain.
@@ -216,6 +241,80 @@ mod tests {
             let bytes = [frame(CHANNEL, &[]), bytes].concat();
             prop_assert!(block_on(through(&bytes, &pieces)).0 == bytes);
         }
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_counted_becomes_one_that_cannot_be_read() {
+        use fe2o3_amqp_types::messaging::message::__private::Deserializable;
+        use fe2o3_amqp_types::messaging::{Body, Message};
+        use fe2o3_amqp_types::primitives::Value;
+
+        let good = b"\x00\x53\x74\xc1\x07\x02\xa1\x01k\xa1\x01v\x00\x53\x75\xa0\x02hi";
+        // A key without a value, and a size without its count.
+        for bad in [
+            &b"\x00\x53\x74\xc1\x04\x01\xa1\x01k\x00\x53\x75\xa0\x02hi"[..],
+            b"\x00\x53\x75\xa0\x02hi\x00\x53\x78\xc1\x00\x00",
+        ] {
+            for cut in 0..=bad.len() {
+                let (before, after) = bad.split_at(cut);
+                let sent = [
+                    HEADERS[1].to_vec(),
+                    attach(CHANNEL),
+                    carrying(CHANNEL, true, before),
+                    carrying(CHANNEL + 1, false, good),
+                    carrying(CHANNEL, false, after),
+                    carrying(CHANNEL, false, good),
+                ]
+                .concat();
+                let (passed, _) = block_on(through(&sent, &[7]));
+                assert_eq!(passed.len(), sent.len(), "frames keep their size");
+                let end = passed.len() - carrying(CHANNEL, false, good).len();
+                assert!(passed.ends_with(&carrying(CHANNEL, false, good)), "the next delivery is in order");
+                let second = &passed[end - after.len()..end];
+                let other = carrying(CHANNEL + 1, false, good);
+                let middle = end - carrying(CHANNEL, false, after).len();
+                assert!(passed[..middle].ends_with(&other), "and so is another link's");
+                let first = &passed[middle - other.len() - before.len()..middle - other.len()];
+                let whole = [first, second].concat();
+                let read = serde_amqp::from_slice::<Deserializable<Message<Body<Value>>>>(&whole);
+                assert!(read.is_err(), "{cut}: {whole:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_performative_that_cannot_be_counted_ends_the_connection() {
+        // An attach whose properties are a map without its count.
+        let broken = frame(CHANNEL, &list(0x12, 2, b"\xa1\x04link\xc1\x00\x00"));
+        let bytes = [HEADERS.concat(), attach(CHANNEL), broken, attach(CHANNEL)].concat();
+        let mut tap = Tap::new(&bytes[..], Arc::new(Watches::default()));
+        let mut passed = Vec::new();
+        let error = block_on(tap.read_to_end(&mut passed)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(passed, [HEADERS.concat(), attach(CHANNEL)].concat());
+    }
+
+    #[test]
+    fn a_peer_that_settles_first_is_not_waited_for() {
+        // Name, handle, role, and the modes of sender and receiver.
+        let answers_after_written = |modes: &[u8]| {
+            let watches = Watches::default();
+            let watch = watches.watch("link");
+            let attach = list(0x12, 5, &[b"\xa1\x04link\x43\x42", modes].concat());
+            watches.note(u16::from(CHANNEL), &attach);
+            let (answer, mut answered) = oneshot::channel();
+            watch.expect(1, answer);
+            assert!(answered.try_recv().is_err(), "nothing is written yet");
+            watch.written();
+            (matches!(answered.try_recv(), Ok(Answer::Applied)), watch.is_waiting())
+        };
+        assert_eq!(answers_after_written(&[0x50, 0, 0x50, 0]), (true, false), "first");
+        assert_eq!(
+            answers_after_written(&[0x40, 0x50, 0]),
+            (true, false),
+            "first, and no word of the sender's"
+        );
+        assert_eq!(answers_after_written(&[0x50, 0, 0x50, 1]), (false, true), "second");
     }
 
     #[test]
