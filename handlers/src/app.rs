@@ -63,6 +63,14 @@ impl App {
         Self { definitions, deadline, state }
     }
 
+    /// Tells the log from time to time what will soon need an operator, for as long as it is polled.
+    pub async fn watch(&self) {
+        let provider = self.state.as_ref().ok().and_then(|ready| ready.provider.as_ref());
+        if let Some(secret) = provider.and_then(|provider| provider.secret) {
+            secret.watch().await;
+        }
+    }
+
     /// Lets go of all connections in good order.
     pub async fn close(&self, limit: Duration) {
         if let Ok(Ready { messaging: Some(messaging), .. }) = &self.state {
@@ -80,7 +88,11 @@ fn misconfigured(faults: &[Fault]) -> Error {
 }
 
 impl Ready {
-    fn new(config: Config, vars: &Vars) -> Result<Self, Error> {
+    /// Makes what `config` describes. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When identity, store or registry cannot be used at all as the settings have them.
+    pub fn new(config: Config, vars: &Vars) -> Result<Self, Error> {
         let app_identity = config.provider.as_ref().and_then(|provider| provider.identity.clone());
         let identity = Arc::new(Identity::new(app_identity, vars)?);
         let messaging = Arc::new(Messaging::new(identity.clone()));
@@ -92,6 +104,7 @@ impl Ready {
             bus: messaging.bus(&customer.customer_id.to_string(), &customer.bus),
             customer_id: customer.customer_id,
             allowed_actions: customer.allowed_actions,
+            command_queue: customer.command_queue,
             status_queue: customer.status_queue,
         });
         Ok(Self { provider, responder, messaging: Some(messaging) })
@@ -111,5 +124,11 @@ fn make_provider(
         tracing::info!(store = %config.store, customers = source.describe(), "provider's records and customers");
         Customers::new(source, vars.clone(), &stores)
     });
-    Ok(Provider { customers: customers.transpose()?, messaging: messaging.clone(), store, poll: config.poll })
+    Ok(Provider {
+        customers: customers.transpose()?,
+        messaging: messaging.clone(),
+        store,
+        poll: config.poll,
+        secret: config.identity.and_then(|identity| identity.secret_expiry()),
+    })
 }

@@ -16,6 +16,8 @@ pub struct Error {
     pub kind: Kind,
     /// What was wrong, where, and what to do: for whoever called, so without secrets.
     pub detail: String,
+    /// The code that others know it by: `AADSTS…`, or the condition of an AMQP error.
+    pub code: Option<String>,
     /// Each fault of a request, when there are several.
     pub faults: Vec<RequestFault>,
 }
@@ -74,7 +76,7 @@ impl Kind {
 impl Error {
     /// A failure of one `kind`.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new() }
+        Self { kind, detail: detail.into(), code: None, faults: Vec::new() }
     }
 
     /// A request with these faults.
@@ -83,7 +85,7 @@ impl Error {
             [only] => format!("{} {}", only.pointer, only.detail),
             several => format!("the request has {} faults", several.len()),
         };
-        Self { kind, detail, faults }
+        Self { kind, detail, code: None, faults }
     }
 
     /// The same failure with `before` set before its text.
@@ -142,11 +144,15 @@ impl From<ServiceBusError> for Error {
             _ if error.is_transient() => (Kind::Unavailable, ""),
             _ => (Kind::CustomerRefused, ""),
         };
-        Self::new(kind, format!("Service Bus: {error}{advice}"))
+        // A queue that is not there is first missed where its token is presented, and that answer names no condition.
+        let not_found = || (*error.kind() == BusErrorKind::EntityNotFound).then_some("amqp:not-found");
+        let code = error.condition().or_else(not_found).map(str::to_owned);
+        Self { code, ..Self::new(kind, format!("Service Bus: {error}{advice}")) }
     }
 }
 
 fn of_refusal(refusal: &Refusal) -> Error {
     let kind = if refusal.is_transient { Kind::Unavailable } else { Kind::CustomerRefused };
-    Error::new(kind, refusal.to_string())
+    let code = refusal.code.map(|code| format!("AADSTS{code}"));
+    Error { code, ..Error::new(kind, refusal.to_string()) }
 }

@@ -9,8 +9,8 @@ use crate::config::{Definition, FunctionName};
 use crate::deadline::Deadline;
 use crate::error::{Error, Kind};
 use crate::functions::{
-    Call, get_deployment, health, read_deployment_command_and_send_deployment_status, read_deployment_status,
-    send_deployment_command,
+    Call, check_customer, get_deployment, health, read_deployment_command_and_send_deployment_status,
+    read_deployment_status, send_deployment_command,
 };
 use crate::host::{Envelope, HttpRequest, HttpResponse, MalformedInvocation, QueueMessage, Reply, Tick};
 use crate::trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
@@ -34,15 +34,16 @@ type Trace<'a> = (&'a str, Option<&'a str>);
 pub async fn invoke(app: &App, definition: &Definition, incoming: Incoming<'_>) -> Reply {
     tracing::debug!("invocation begins");
     match definition.name {
-        FunctionName::SendDeploymentCommand | FunctionName::GetDeployment | FunctionName::Health => {
-            match http(app, definition, incoming).await {
-                Ok(response) => Reply::http(&definition.output, response),
-                Err(error) => {
-                    log(&error);
-                    Reply::http_problem(&definition.output, &error)
-                }
+        FunctionName::SendDeploymentCommand
+        | FunctionName::GetDeployment
+        | FunctionName::CheckCustomer
+        | FunctionName::Health => match http(app, definition, incoming).await {
+            Ok(response) => Reply::http(&definition.output, response),
+            Err(error) => {
+                log(&error);
+                Reply::http_problem(&definition.output, &error)
             }
-        }
+        },
         FunctionName::ReadDeploymentStatus | FunctionName::ReadDeploymentCommandAndSendDeploymentStatus => {
             match background(app, definition, incoming).await {
                 Ok(()) => Reply::done(),
@@ -69,6 +70,7 @@ async fn http(app: &App, definition: &Definition, incoming: Incoming<'_>) -> Res
     let answer = async {
         match definition.name {
             FunctionName::SendDeploymentCommand => send_deployment_command(provider, &call, request).await,
+            FunctionName::CheckCustomer => check_customer(provider, &call, request).await,
             _ => get_deployment(provider, request).await,
         }
     };

@@ -4,6 +4,7 @@
 
 mod action;
 mod app;
+mod check;
 mod config;
 mod customers;
 mod deadline;
@@ -48,6 +49,7 @@ handler: Causeway's Azure Functions custom handler
 
 The Functions host starts it and names the port; it is of no use by hand but for these:
 
+  handler check        whether identities, roles, queues and store are in order; see --help
   handler --help       this text
   handler --version    name and version
 
@@ -59,12 +61,14 @@ in flight finish (25 s at most) and exits with code 200, which the host takes as
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let (first, second) = (arguments.next(), arguments.next());
-    match (first.as_ref().map(|argument| argument.to_str()), second) {
-        (Some(Some("--version" | "-V")), None) => {
+    let first = arguments.next();
+    let rest: Vec<_> = arguments.collect();
+    match first.as_ref().and_then(|argument| argument.to_str()) {
+        Some("--version" | "-V") if rest.is_empty() => {
             return say(concat!("handler ", env!("CARGO_PKG_VERSION"), "\n"));
         }
-        (Some(Some("--help" | "-h")), None) => return say(HELP),
+        Some("--help" | "-h") if rest.is_empty() => return say(HELP),
+        Some("check") => return check::command::run(rest),
         _ => {}
     }
     let vars = Vars::of_process();
@@ -91,7 +95,7 @@ async fn run(vars: Vars) -> std::io::Result<ExitCode> {
     let app = LateApp::new(vars);
     let early = app.clone();
     let building = tokio::spawn(async move {
-        early.get().await;
+        early.get().await.watch().await;
     });
 
     let (stop, stopped) = tokio::sync::oneshot::channel();

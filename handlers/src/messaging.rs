@@ -18,6 +18,10 @@ use crate::identity::Identity;
 use crate::links::Links;
 use crate::trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 
+/// What tokens for Service Bus are asked for, in every cloud.
+/// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-managed-service-identity>
+const SCOPE: &str = "https://servicebus.azure.net/.default";
+
 /// Opens connections on first use and keeps them.
 #[derive(Debug)]
 pub struct Messaging {
@@ -44,6 +48,16 @@ impl Messaging {
     /// Enters namespaces with the credentials of `identity`.
     pub fn new(identity: Arc<Identity>) -> Self {
         Self { identity, kept: Mutex::default() }
+    }
+
+    /// The same with no connection and no token kept: what it sees is how things are now.
+    pub fn afresh(&self) -> Self {
+        Self::new(Arc::new(self.identity.afresh()))
+    }
+
+    /// Whose credentials these are.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// The connection of `owner` to `address`; a new one when the address has changed since.
@@ -90,6 +104,35 @@ impl Messaging {
 }
 
 impl Bus {
+    /// The same namespace with no connection and no token kept.
+    pub fn afresh(&self) -> Self {
+        let identity = Arc::new(self.identity.afresh());
+        Self { address: self.address.clone(), identity, open: Open::default() }
+    }
+
+    /// Whether a token opens it, rather than a key.
+    pub fn is_by_token(&self) -> bool {
+        matches!(self.address, BusAddress::Token { .. })
+    }
+
+    /// Asks for the token that opens it, if one does. The client is given the same.
+    ///
+    /// # Errors
+    /// When none is given.
+    pub async fn token(&self) -> Result<(), Error> {
+        if let BusAddress::Token { entrance, .. } = &self.address {
+            self.identity.credential(entrance)?.get_token(&[SCOPE], None).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes its connection, at most `limit` long.
+    pub async fn close(&self, limit: Duration) {
+        if tokio::time::timeout(limit, self.open.close()).await.is_err() {
+            tracing::debug!("a connection was still open when the time to close it was over");
+        }
+    }
+
     /// The link that sends to `queue`, attached.
     ///
     /// # Errors

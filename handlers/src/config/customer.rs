@@ -13,6 +13,8 @@ pub struct CustomerConfig {
     pub customer_id: CustomerId,
     /// Our own namespace, and how to get in.
     pub bus: BusAddress,
+    /// Where commands come from.
+    pub command_queue: QueueName,
     /// Where statuses go.
     pub status_queue: QueueName,
     /// What the provider may have done here.
@@ -40,10 +42,14 @@ impl CustomerConfig {
         let bus = collect_faults(bus(vars), &mut faults);
         let allowed_actions = collect_faults(allowed_actions(vars), &mut faults);
         match (customer_id, bus, command_queue, status_queue, allowed_actions) {
-            (Some(customer_id), Some(bus), Some(_), Some(status_queue), Some(allowed_actions))
-                if faults.is_empty() =>
-            {
-                Ok(Self { customer_id, bus, status_queue, allowed_actions })
+            (
+                Some(customer_id),
+                Some(bus),
+                Some(command_queue),
+                Some(status_queue),
+                Some(allowed_actions),
+            ) if faults.is_empty() => {
+                Ok(Self { customer_id, bus, command_queue, status_queue, allowed_actions })
             }
             _ => Err(faults),
         }

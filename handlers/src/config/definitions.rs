@@ -18,6 +18,8 @@ pub enum FunctionName {
     SendDeploymentCommand,
     /// Provider, HTTP: tells what became of it.
     GetDeployment,
+    /// Provider, HTTP: whether the way to a customer is in order.
+    CheckCustomer,
     /// Provider, HTTP: whether the app can work.
     Health,
     /// Provider, timer: records the customers' statuses.
@@ -28,8 +30,13 @@ pub enum FunctionName {
 
 impl FunctionName {
     /// Functions of the provider's app.
-    pub const OF_PROVIDER: [Self; 4] =
-        [Self::SendDeploymentCommand, Self::GetDeployment, Self::Health, Self::ReadDeploymentStatus];
+    pub const OF_PROVIDER: [Self; 5] = [
+        Self::SendDeploymentCommand,
+        Self::GetDeployment,
+        Self::CheckCustomer,
+        Self::Health,
+        Self::ReadDeploymentStatus,
+    ];
     /// Functions of the customer's app.
     pub const OF_CUSTOMER: [Self; 1] = [Self::ReadDeploymentCommandAndSendDeploymentStatus];
 
@@ -38,6 +45,7 @@ impl FunctionName {
         match self {
             Self::SendDeploymentCommand => "SendDeploymentCommand",
             Self::GetDeployment => "GetDeployment",
+            Self::CheckCustomer => "CheckCustomer",
             Self::Health => "Health",
             Self::ReadDeploymentStatus => "ReadDeploymentStatus",
             Self::ReadDeploymentCommandAndSendDeploymentStatus => {
@@ -53,7 +61,9 @@ impl FunctionName {
 
     const fn trigger(self) -> Trigger {
         match self {
-            Self::SendDeploymentCommand | Self::GetDeployment | Self::Health => Trigger::Http,
+            Self::SendDeploymentCommand | Self::GetDeployment | Self::CheckCustomer | Self::Health => {
+                Trigger::Http
+            }
             Self::ReadDeploymentStatus => Trigger::Timer,
             Self::ReadDeploymentCommandAndSendDeploymentStatus => Trigger::ServiceBus,
         }

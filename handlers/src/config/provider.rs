@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use azure_core::credentials::Secret;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::definitions::{Definition, FunctionName};
 use super::vars::{Fault, Vars, collect_faults};
 use crate::customers::{BusAddress, Customer, Namespace, QueueName};
 use crate::deployment::CustomerId;
+use crate::identity::SecretExpiry;
 use crate::store::Location;
 
 /// Settings of the provider's app.
@@ -43,6 +46,8 @@ pub enum AppIdentity {
         client_id: String,
         /// The identity that its federated credential names.
         managed_identity: String,
+        /// Audience of that credential: each cloud has its own.
+        audience: String,
     },
     /// By client secret, for hosts without managed identity.
     ClientSecret {
@@ -50,6 +55,8 @@ pub enum AppIdentity {
         client_id: String,
         /// Its secret.
         secret: Secret,
+        /// When the secret expires, if anybody said so.
+        expires: Option<SecretExpiry>,
     },
     /// Whoever is signed in with `az login`: on a developer's machine only.
     Developer,
@@ -73,7 +80,8 @@ impl ProviderConfig {
         let mut faults = Vec::new();
         let serves = |name: FunctionName| definitions.iter().any(|definition| definition.name == name);
         let polls = serves(FunctionName::ReadDeploymentStatus);
-        let reaches_customers = polls || serves(FunctionName::SendDeploymentCommand);
+        let reaches_customers =
+            polls || serves(FunctionName::SendDeploymentCommand) || serves(FunctionName::CheckCustomer);
 
         let store = collect_faults(location(vars, "DeploymentStoreUri", "blob container"), &mut faults);
         let customers = if reaches_customers { customers(vars, &mut faults) } else { None };
@@ -172,11 +180,17 @@ fn identity(vars: &Vars) -> Result<AppIdentity, Fault> {
         return Ok(AppIdentity::Federated {
             client_id: client_id()?,
             managed_identity: managed_identity.to_owned(),
+            audience: audience(vars)?,
         });
     }
     if vars.optional("ClientSecret").is_some() {
         let secret = vars.required("ClientSecret", "the application's secret")?.to_owned();
-        return Ok(AppIdentity::ClientSecret { client_id: client_id()?, secret: Secret::new(secret) });
+        let secret = Secret::new(secret);
+        return Ok(AppIdentity::ClientSecret {
+            client_id: client_id()?,
+            secret,
+            expires: secret_expiry(vars)?,
+        });
     }
     if vars.is_hosted_in_azure() {
         return Err(Fault::new(
@@ -186,6 +200,37 @@ fn identity(vars: &Vars) -> Result<AppIdentity, Fault> {
         ));
     }
     Ok(AppIdentity::Developer)
+}
+
+/// The audience of the application's federated credential, which is the managed identity's resource too.
+/// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+fn audience(vars: &Vars) -> Result<String, Fault> {
+    const NAME: &str = "TokenExchangeAudience";
+    const OF_PUBLIC_CLOUD: &str = "api://AzureADTokenExchange";
+    let audience = vars.optional(NAME).unwrap_or(OF_PUBLIC_CLOUD);
+    // Clouds that are not listed anywhere have other endings.
+    let known = audience
+        .strip_prefix(OF_PUBLIC_CLOUD)
+        .is_some_and(|cloud| cloud.chars().all(|letter| letter.is_ascii_alphanumeric()));
+    known.then(|| audience.to_owned()).ok_or_else(|| {
+        Fault::new(
+            NAME,
+            format!(
+                "must be the audience of the application's federated credential: {OF_PUBLIC_CLOUD}, in other clouds \
+                 {OF_PUBLIC_CLOUD}USGov or {OF_PUBLIC_CLOUD}China"
+            ),
+        )
+    })
+}
+
+/// When the client secret expires: a date, which begins at midnight UTC, or a moment.
+fn secret_expiry(vars: &Vars) -> Result<Option<SecretExpiry>, Fault> {
+    const NAME: &str = "ClientSecretExpiresOn";
+    let Some(text) = vars.optional(NAME) else { return Ok(None) };
+    let moment = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    OffsetDateTime::parse(&moment, &Rfc3339).map(|moment| Some(SecretExpiry::at(moment))).map_err(|_| {
+        Fault::new(NAME, "must be a date such as 2030-01-31, or a moment such as 2030-01-31T12:00:00Z")
+    })
 }
 
 /// The host reads the schedule; here it is only checked, since without it the host leaves the function out.
@@ -206,6 +251,16 @@ fn window(vars: &Vars) -> Result<Duration, Fault> {
         None | Some("0" | "00:00:00") => Ok(Duration::ZERO),
         Some(text) => {
             super::vars::time_span(text).ok_or_else(|| Fault::new(NAME, format!("must be {EXPECTED}")))
+        }
+    }
+}
+
+impl AppIdentity {
+    /// When the client secret expires, if there is one and the settings say so.
+    pub fn secret_expiry(&self) -> Option<SecretExpiry> {
+        match self {
+            Self::ClientSecret { expires, .. } => *expires,
+            Self::Federated { .. } | Self::Developer => None,
         }
     }
 }

@@ -110,6 +110,26 @@ fn a_setting_that_is_wrong_is_named() {
         ),
         (
             "provider",
+            vec![
+                identity[0],
+                identity[1],
+                ("ManagedIdentityClientId", "m"),
+                ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+                ("TokenExchangeAudience", "https://servicebus.azure.net"),
+            ],
+            "TokenExchangeAudience",
+        ),
+        (
+            "provider",
+            vec![
+                ("ClientSecret", "s"),
+                ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+                ("ClientSecretExpiresOn", "soon"),
+            ],
+            "ClientSecretExpiresOn",
+        ),
+        (
+            "provider",
             vec![("AzureFunctionsJobHost__functionTimeout", "soon")],
             "AzureFunctionsJobHost__functionTimeout",
         ),
@@ -148,6 +168,39 @@ fn the_three_ways_to_prove_who_we_are() {
         way(&[("ServiceBusConnection", "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=k")])
             .is_none()
     );
+}
+
+#[test]
+fn each_cloud_has_its_own_audience_and_the_public_one_need_not_be_named() {
+    let base = [
+        ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token"),
+        ("IDENTITY_HEADER", "x"),
+        ("ManagedIdentityClientId", "m"),
+    ];
+    for (given, expected) in [
+        ("", "api://AzureADTokenExchange"),
+        ("api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeUSGov"),
+        ("api://AzureADTokenExchangeChina", "api://AzureADTokenExchangeChina"),
+    ] {
+        let with = [&base[..], &[("TokenExchangeAudience", given)]].concat();
+        let identity = read("provider", &changed("provider", &[], &with)).unwrap().provider.unwrap().identity;
+        let Some(AppIdentity::Federated { audience, .. }) = identity else { panic!("{identity:?}") };
+        assert_eq!(audience, expected);
+    }
+}
+
+#[test]
+fn a_secrets_end_is_a_date_or_a_moment() {
+    let base = [("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"), ("ClientSecret", "s")];
+    let expiry = |given: &str| {
+        let with = [&base[..], &[("ClientSecretExpiresOn", given)]].concat();
+        let provider = read("provider", &changed("provider", &[], &with)).unwrap().provider.unwrap();
+        provider.identity.unwrap().secret_expiry()
+    };
+    assert_eq!(expiry(""), None);
+    assert!(expiry("2030-01-31").is_some());
+    assert_eq!(expiry("2030-01-31"), expiry("2030-01-31T00:00:00Z"));
 }
 
 #[test]

@@ -88,6 +88,14 @@ impl Customers {
         Ok(self.at_most(FRESH_FOR_UNKNOWN).await?.get(id).cloned())
     }
 
+    /// What of the registry could not be used when it was last read, a line an entry.
+    pub async fn left_out(&self) -> Vec<String> {
+        match &self.0 {
+            Source::Single(_) => Vec::new(),
+            Source::Registry(registry) => registry.lock().await.left_out().to_vec(),
+        }
+    }
+
     async fn at_most(&self, age: Duration) -> Result<Snapshot, StoreError> {
         match &self.0 {
             Source::Single(snapshot) => Ok(snapshot.clone()),

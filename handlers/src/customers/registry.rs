@@ -27,7 +27,11 @@ pub struct Registry {
     etag: Option<String>,
     last_look: Option<Instant>,
     last_good: Option<Snapshot>,
+    left_out: Vec<String>,
 }
+
+/// The customers of a document, and what of it could not be used.
+type Reading = (BTreeMap<CustomerId, Arc<Customer>>, Vec<String>);
 
 #[derive(Deserialize)]
 struct Document {
@@ -50,7 +54,7 @@ struct Entry {
 impl Registry {
     /// A registry that has not been read yet. `vars` is where `connection` is looked up.
     pub fn new(document: ObjectAt, vars: Vars) -> Self {
-        Self { document, vars, etag: None, last_look: None, last_good: None }
+        Self { document, vars, etag: None, last_look: None, last_good: None, left_out: Vec::new() }
     }
 
     /// The customers, after a look at the document unless the last one was less than `age` before `now`.
@@ -78,13 +82,20 @@ impl Registry {
         }
     }
 
+    /// Which entries of the last good reading could not be used, and why.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     async fn look(&mut self) -> Result<Snapshot, StoreError> {
         let changed = self.document.read_if_changed(self.etag.as_deref()).await?;
         let (Some((bytes, etag)), last_good) = (changed, self.last_good.clone()) else {
             // Unchanged implies an ETag, and an ETag a good reading.
             return self.last_good.clone().ok_or_else(|| StoreError::missing(&self.document));
         };
-        let snapshot = Arc::new(self.parse(&bytes)?);
+        let (snapshot, left_out) = self.parse(&bytes)?;
+        let snapshot = Arc::new(snapshot);
+        self.left_out = left_out;
         if last_good.as_ref() != Some(&snapshot) {
             tracing::info!(registry = %self.document, customers = snapshot.len(), "customer registry read");
         }
@@ -94,23 +105,25 @@ impl Registry {
     }
 
     /// A faulty entry costs that customer only; a document that cannot be read at all is an error.
-    fn parse(&self, bytes: &[u8]) -> Result<BTreeMap<CustomerId, Arc<Customer>>, StoreError> {
+    fn parse(&self, bytes: &[u8]) -> Result<Reading, StoreError> {
         let document: Document = serde_json::from_slice(bytes)
             .map_err(|error| StoreError::malformed(&self.document, crate::json::place_of(&error)))?;
-        let mut customers = BTreeMap::new();
+        let (mut customers, mut left_out) = (BTreeMap::new(), Vec::new());
         for (position, entry) in document.customers.into_iter().enumerate() {
             match self.customer(entry) {
                 Ok(customer) => {
                     if let Some(twin) = customers.insert(customer.id.clone(), Arc::new(customer)) {
                         tracing::error!(customerId = %twin.id, position, "the registry names this customer twice; the later entry counts");
+                        left_out.push(format!("{} is named twice, and only the later entry counts", twin.id));
                     }
                 }
                 Err(reason) => {
                     tracing::error!(registry = %self.document, position, reason, "a customer in the registry is left out");
+                    left_out.push(format!("customers[{position}]: {reason}"));
                 }
             }
         }
-        Ok(customers)
+        Ok((customers, left_out))
     }
 
     fn customer(&self, entry: Value) -> Result<Customer, String> {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Call, Provider};
+use super::{Call, Provider, now};
 use crate::host::HttpResponse;
+use crate::identity::Standing;
 
 /// Whether the app can do its work. `provider` is `None` when its settings have faults.
 pub async fn health(provider: Option<&Provider>, call: &Call) -> HttpResponse {
@@ -21,6 +22,10 @@ pub async fn health(provider: Option<&Provider>, call: &Call) -> HttpResponse {
         };
         let (store, customers) = tokio::join!(store, customers);
         checks.extend([("store", store), ("customers", customers)]);
+        if let Some(secret) = provider.secret {
+            // That it will expire soon is for the log alone.
+            checks.push(("clientSecret", secret.standing(now()) != Standing::Expired));
+        }
     }
     let all_well = checks.iter().all(|(_, well)| *well);
     let word = |well: bool| if well { "healthy" } else { "unhealthy" };

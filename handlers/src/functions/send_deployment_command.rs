@@ -9,9 +9,9 @@ use time::OffsetDateTime;
 
 use super::deployment_request::DeploymentRequest;
 use super::idempotency::{Claim, Occasion};
-use super::{Call, Provider, now};
+use super::{Call, Provider, find_customer, now};
 use crate::customers::Customer;
-use crate::deployment::{CustomerId, DeploymentCommand, DeploymentId, SchemaVersion};
+use crate::deployment::{DeploymentCommand, DeploymentId, SchemaVersion};
 use crate::error::{Error, Kind};
 use crate::host::{HttpRequest, HttpResponse};
 use crate::messaging::{Envelope, message};
@@ -78,22 +78,6 @@ pub async fn send_deployment_command(
         tracing::info!(action = %command.action, "command sent");
     }
     Ok(accepted(&request, &customer, deployment_id))
-}
-
-async fn find_customer(
-    provider: &Provider,
-    request: &HttpRequest,
-) -> Result<std::sync::Arc<Customer>, Error> {
-    let unknown = || {
-        Error::new(
-            Kind::UnknownCustomer,
-            "no customer has this id: check it, and that the registry names the customer",
-        )
-    };
-    let id: CustomerId = request.route("customerId").parse().map_err(|_| unknown())?;
-    tracing::Span::current().record("customerId", id.to_string());
-    let customers = provider.customers.as_ref().ok_or_else(unknown)?;
-    customers.find(&id).await?.ok_or_else(unknown)
 }
 
 fn accepted(request: &HttpRequest, customer: &Customer, id: DeploymentId) -> HttpResponse {

@@ -52,15 +52,17 @@ pub fn explain(code: u32) -> Option<(&'static str, &'static str)> {
         ),
         700211 => (
             "the federated credential's issuer does not match",
-            "set it to https://login.microsoftonline.com/<provider tenant id>/v2.0",
+            "set it to https://login.microsoftonline.com/<provider tenant id>/v2.0, in another cloud with that cloud's \
+             sign-in host",
         ),
         700213 | 7002137 | 7002138 => (
             "the federated credential's subject does not match",
             "set it to the principal (object) id of the managed identity in small letters, not its client id",
         ),
-        700212 | 700214 | 7002121 => {
-            ("the federated credential's audience does not match", "set it to api://AzureADTokenExchange")
-        }
+        700212 | 700214 | 7002121 => (
+            "the federated credential's audience does not match",
+            "set it to api://AzureADTokenExchange, in another cloud to that cloud's, and TokenExchangeAudience to the same",
+        ),
         700236 => (
             "the managed identity lives in another tenant than the application",
             "put the managed identity and the app registration into the same tenant",

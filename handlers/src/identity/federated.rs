@@ -18,16 +18,19 @@ use tokio::time::Instant;
 
 use super::refusal::Refusal;
 
-/// What a managed identity asks a token for when the token is to be an assertion (public cloud).
-const SCOPE: &str = "api://AzureADTokenExchange/.default";
-
 /// An assertion younger than this is not fetched again: it would be the same, and a thousand refused customers would
 /// each ask for it.
 const FRESH_FOR: Duration = Duration::from_secs(5);
 
+/// What a managed identity asks a token for when the token is to be an assertion.
+pub fn scope(audience: &str) -> String {
+    format!("{audience}/.default")
+}
+
 /// The assertions of one managed identity, kept and shared by the credentials for all tenants.
 pub struct Assertions {
     options: ManagedIdentityCredentialOptions,
+    scope: String,
     kept: Mutex<Arc<Kept>>,
 }
 
@@ -38,13 +41,13 @@ struct Kept {
 }
 
 impl Assertions {
-    /// Assertions by the identity that `options` name, which must be user-assigned: Entra accepts no others.
+    /// Assertions for `audience` by the identity that `options` name, which must be user-assigned: Entra accepts no others.
     ///
     /// # Errors
     /// When the platform's endpoint for managed identities cannot be used.
-    pub fn new(options: ManagedIdentityCredentialOptions) -> azure_core::Result<Self> {
+    pub fn new(options: ManagedIdentityCredentialOptions, audience: &str) -> azure_core::Result<Self> {
         let kept = Mutex::new(Kept::new(&options)?);
-        Ok(Self { options, kept })
+        Ok(Self { options, scope: scope(audience), kept })
     }
 
     fn kept(&self) -> Arc<Kept> {
@@ -133,7 +136,7 @@ impl ClientAssertion for Assertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         let kept = self.assertions.kept();
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept.clone());
-        let token = kept.credential.get_token(&[SCOPE], None).await?;
+        let token = kept.credential.get_token(&[&self.assertions.scope], None).await?;
         Ok(token.token.secret().to_owned())
     }
 }

@@ -4,9 +4,12 @@
 //! AADSTS code and say what to do.
 
 mod codes;
+#[cfg(test)]
+mod documented;
 mod explained;
 mod federated;
 mod refusal;
+mod secret_expiry;
 mod transport;
 
 use std::collections::HashMap;
@@ -27,6 +30,7 @@ use crate::customers::Entrance;
 use explained::Explained;
 use federated::{Assertions, FederatedCredential};
 pub use refusal::Refusal;
+pub use secret_expiry::{SecretExpiry, Standing};
 use transport::TokenTransport;
 
 /// Makes credentials, each once, and keeps them: `azure_identity` caches tokens in the credential object.
@@ -52,6 +56,34 @@ impl Identity {
             kept: Mutex::default(),
             assertions: Mutex::default(),
         })
+    }
+
+    /// The same without what was kept: every token is asked for anew.
+    pub fn afresh(&self) -> Self {
+        Self {
+            app: self.app.clone(),
+            has_managed_identity: self.has_managed_identity,
+            transport: self.transport.clone(),
+            kept: Mutex::default(),
+            assertions: Mutex::default(),
+        }
+    }
+
+    /// Whether the application proves itself by a managed identity's token.
+    pub fn is_federated(&self) -> bool {
+        matches!(self.app, Some(AppIdentity::Federated { .. }))
+    }
+
+    /// Asks the managed identity for the application's assertion, if that is how it proves itself.
+    ///
+    /// # Errors
+    /// When none is given.
+    pub async fn assertion(&self) -> azure_core::Result<()> {
+        if let Some(AppIdentity::Federated { managed_identity, audience, .. }) = &self.app {
+            let credential = self.credential(&Entrance::ManagedIdentity(Some(managed_identity.clone())))?;
+            credential.get_token(&[&federated::scope(audience)], None).await?;
+        }
+        Ok(())
     }
 
     /// The credential that opens `entrance`.
@@ -94,12 +126,12 @@ impl Identity {
     fn app_in(&self, tenant: Uuid) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let tenant = tenant.to_string();
         Ok(match &self.app {
-            Some(AppIdentity::Federated { client_id, managed_identity }) => {
+            Some(AppIdentity::Federated { client_id, managed_identity, audience }) => {
                 let options = ClientAssertionCredentialOptions { client_options: self.options() };
-                let assertions = self.assertions(managed_identity)?;
+                let assertions = self.assertions(managed_identity, audience)?;
                 Arc::new(FederatedCredential::new(tenant, client_id.clone(), assertions, options)?)
             }
-            Some(AppIdentity::ClientSecret { client_id, secret }) => {
+            Some(AppIdentity::ClientSecret { client_id, secret, .. }) => {
                 let options = ClientSecretCredentialOptions { client_options: self.options() };
                 ClientSecretCredential::new(&tenant, client_id.clone(), secret.clone(), Some(options))?
             }
@@ -107,12 +139,12 @@ impl Identity {
         })
     }
 
-    fn assertions(&self, managed_identity: &str) -> azure_core::Result<Arc<Assertions>> {
+    fn assertions(&self, managed_identity: &str, audience: &str) -> azure_core::Result<Arc<Assertions>> {
         let mut kept = self.assertions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(assertions) = &*kept {
             return Ok(assertions.clone());
         }
-        let assertions = Arc::new(Assertions::new(self.managed_identity(Some(managed_identity)))?);
+        let assertions = Arc::new(Assertions::new(self.managed_identity(Some(managed_identity)), audience)?);
         Ok(kept.insert(assertions).clone())
     }
 

@@ -75,7 +75,7 @@ impl Refusal {
         if code.is_none() && status == 400 {
             said.push_str(
                 ". To do: assign the managed identity that the settings name to this Function App, or correct its \
-                 client id in the settings",
+                 client id or TokenExchangeAudience in the settings",
             );
         }
         Self { code, said, is_transient }

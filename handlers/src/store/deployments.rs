@@ -180,6 +180,15 @@ impl DeploymentStore {
         probe(&*self.objects, &Path::from("health")).await
     }
 
+    /// Whether records can be written: `check.json`, create-only as every record is. It stays there, and once it is there
+    /// the write is refused for that alone, after the right to write was looked at.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot.
+    pub async fn probe_write(&self) -> Result<(), StoreError> {
+        self.create(&Path::from("check.json"), &serde_json::json!({})).await.map(drop)
+    }
+
     async fn exists(&self, path: &Path) -> Result<bool, StoreError> {
         match self.objects.head(path).await {
             Ok(_) => Ok(true),

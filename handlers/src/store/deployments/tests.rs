@@ -1,15 +1,40 @@
-//! Who writes first has written, on a real folder.
+//! Who writes first has written: in a real folder, or in a container of a blob service that the environment names.
 
-use object_store::local::LocalFileSystem;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use time::OffsetDateTime;
 use time::macros::datetime;
+use uuid::Uuid;
 
 use super::*;
 use crate::deployment::{DeploymentStatus, SchemaVersion};
+use crate::store::Opener;
 
+/// A store of the test's own: a new folder, or a new path in the container `STORE_TESTS_URL`, which is entered with the
+/// token `STORE_TESTS_TOKEN`.
 fn store() -> (tempfile::TempDir, DeploymentStore) {
     let folder = tempfile::tempdir().unwrap();
-    let objects = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
-    (folder, DeploymentStore::new(Arc::new(objects)))
+    let url = std::env::var("STORE_TESTS_URL").map_or_else(
+        |_| format!("file://{}", folder.path().display()),
+        |container| format!("{container}/{}", Uuid::new_v4()),
+    );
+    let objects = Opener::new(Arc::new(Given)).open(&url.parse().unwrap()).unwrap();
+    (folder, DeploymentStore::new(objects))
+}
+
+/// The token of the environment.
+#[derive(Debug)]
+struct Given;
+
+#[async_trait::async_trait]
+impl TokenCredential for Given {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let token = std::env::var("STORE_TESTS_TOKEN").unwrap();
+        Ok(AccessToken::new(token, OffsetDateTime::now_utc() + time::Duration::HOUR))
+    }
 }
 
 fn intent(id: DeploymentId) -> Intent {
