@@ -1,16 +1,22 @@
 //! What the local Microsoft Entra ID and Azure RBAC know: tenants, applications, principals, role assignments.
 //!
-//! The token service issues by it, the broker authorises by it. Every refusal of the lab follows from what stands
+//! The token service issues by it, the broker and the blob service authorise by it. Every refusal of the lab follows from what stands
 //! here: to see one, change the directory.
 
+mod app_role;
+mod cloud;
 mod model;
 mod role;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use uuid::Uuid;
 
+use crate::deployment::guid;
+
+pub use app_role::{AppRole, AppRoleAssignment, ApplicationOwner};
+pub use cloud::Cloud;
 pub use model::{
     Application, ClientSecret, ConditionalAccessPolicy, FederatedCredential, ManagedIdentity,
     ManagedIdentityKind, ServicePrincipal, Tenant, User,
@@ -27,6 +33,8 @@ pub struct Directory {
 /// before a change undoes it.
 #[derive(Clone, Debug, Default)]
 pub struct State {
+    /// The one cloud that all tenants are in.
+    pub cloud: Cloud,
     /// By tenant id.
     pub tenants: BTreeMap<Uuid, Tenant>,
     /// By application (client) id.
@@ -39,8 +47,17 @@ pub struct State {
     pub conditional_access_policies: Vec<ConditionalAccessPolicy>,
     /// System- and user-assigned managed identities.
     pub managed_identities: Vec<ManagedIdentity>,
-    /// Azure role assignments on Service Bus resources.
+    /// Object ids of all service principals there ever were.
+    object_ids: BTreeSet<Uuid>,
+    /// Azure role assignments.
     pub role_assignments: Vec<RoleAssignment>,
+    /// What applications may do in Microsoft Graph.
+    pub app_role_assignments: Vec<AppRoleAssignment>,
+    /// Owners of applications.
+    pub application_owners: Vec<ApplicationOwner>,
+    /// Where Microsoft Graph is, without a slash at the end: another name of it in requests for tokens. Programs that are
+    /// told of a cloud by its addresses, such as the Azure CLI, ask for tokens by them.
+    pub graph_address: Option<String>,
 }
 
 impl Directory {
@@ -70,15 +87,28 @@ impl State {
 
     /// Makes the application's service principal in `tenant`, as an administrator's consent does, and gives its
     /// object id. Consenting twice changes nothing.
+    ///
+    /// Entra gives object ids by chance. Here the first one is known beforehand, so that a deployment's parameters can name
+    /// it: `guid(tenant, app_id)`. A service principal that takes the place of a deleted one is another, and has none of its
+    /// roles.
     pub fn consent(&mut self, tenant: Uuid, app_id: Uuid) -> Uuid {
         if let Some(present) = self.service_principal(tenant, app_id) {
             return present.object_id;
         }
-        let principal =
-            ServicePrincipal { tenant_id: tenant, app_id, object_id: Uuid::new_v4(), enabled: true };
-        let object_id = principal.object_id;
-        self.service_principals.push(principal);
+        let first = guid(&[&tenant.to_string(), &app_id.to_string()]);
+        let object_id = if self.object_ids.insert(first) { first } else { Uuid::new_v4() };
+        self.service_principals.push(ServicePrincipal {
+            tenant_id: tenant,
+            app_id,
+            object_id,
+            enabled: true,
+        });
         object_id
+    }
+
+    /// The app roles of Microsoft Graph that `principal` has.
+    pub fn app_roles(&self, principal: Uuid) -> impl Iterator<Item = AppRole> {
+        self.app_role_assignments.iter().filter(move |it| it.principal_id == principal).map(|it| it.role)
     }
 
     /// Whether a policy of `tenant` keeps tokens from the application's service principal there.

@@ -35,6 +35,14 @@ pub struct Application {
     pub token_lifetime: Option<Duration>,
 }
 
+impl Application {
+    /// The object id of the registration, which is not the client id. Entra makes it at random; here it follows from the
+    /// client id, so that it need not be kept.
+    pub fn object_id(&self) -> Uuid {
+        Uuid::new_v5(&self.app_id, b"application")
+    }
+}
+
 /// A client secret of an application.
 #[derive(Clone)]
 pub struct ClientSecret {
@@ -65,8 +73,16 @@ pub struct FederatedCredential {
     pub issuer: String,
     /// Must equal the assertion's `sub`, with case.
     pub subject: String,
-    /// Must be the assertion's `aud`; `api://AzureADTokenExchange` stands for its application id too.
+    /// Must be the assertion's `aud`; the cloud's [`token_exchange`](super::Cloud::token_exchange) stands for its
+    /// application id too.
     pub audience: String,
+}
+
+impl FederatedCredential {
+    /// The id that Graph gives the credential of the application `app_id`: here it follows from the name.
+    pub fn id(&self, app_id: Uuid) -> Uuid {
+        Uuid::new_v5(&app_id, self.name.as_bytes())
+    }
 }
 
 /// A person with an account in a tenant.

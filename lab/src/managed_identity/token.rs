@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::Service;
 use crate::directory::{ManagedIdentity, ManagedIdentityKind};
-use crate::token_service::{AccessToken, Authentication, Principal, is_known_resource};
+use crate::token_service::{AccessToken, Authentication, Principal, app_roles, is_known_resource};
 
 const API_VERSION: &str = "2019-08-01";
 
@@ -93,6 +93,7 @@ pub(super) async fn get(
         client_id: identity.client_id,
         object_id: identity.principal_id,
         authentication: Authentication::Assertion,
+        app_roles: app_roles(&service.directory.read(), identity.principal_id, &resource),
     };
     match service.issuer.issue(principal, &resource, LIFETIME) {
         Ok(AccessToken { secret, expires }) => Json(json!({
@@ -123,10 +124,10 @@ fn choose(
         return Err(Refusal::ApiVersion);
     }
     let resource = wanted.resource.clone().ok_or(Refusal::NoResource)?;
-    if !is_known_resource(&resource) {
+    let state = service.directory.read();
+    if !is_known_resource(&state, &resource) {
         return Err(Refusal::UnknownResource(resource));
     }
-    let state = service.directory.read();
     let identity = state
         .managed_identities
         .iter()

@@ -5,9 +5,9 @@
 use jsonwebtoken::errors::ErrorKind;
 use time::{Duration, OffsetDateTime};
 
-use super::issuer::{TOKEN_EXCHANGE, TOKEN_EXCHANGE_APP_ID, is_version_1_issuer, version_2_issuer};
+use super::issuer::{TOKEN_EXCHANGE_APP_ID, is_version_1_issuer, version_2_issuer};
 use super::refusal::Refusal;
-use crate::directory::{Application, FederatedCredential, ManagedIdentityKind, State};
+use crate::directory::{Application, Cloud, FederatedCredential, ManagedIdentityKind, State};
 use crate::jwt::{Claims, JwtError, SigningKey};
 
 /// How much earlier than `nbf` an assertion is taken.
@@ -31,7 +31,7 @@ pub(super) fn check(
     })?;
     let issuer = text(&claims, "iss")?;
     let subject = text(&claims, "sub")?;
-    match_credential(application, issuer, subject, text(&claims, "aud")?)?;
+    match_credential(state.cloud, application, issuer, subject, text(&claims, "aud")?)?;
 
     // Tokens of version 1.0 are for resources, whatever a credential may say.
     if is_version_1_issuer(issuer) {
@@ -62,6 +62,7 @@ pub(super) fn check(
 /// them; where each claim fits one and no credential fits all claims, it is the older code for them together. That one
 /// was seen from an application with one credential; since when, and whether, it is left to this case is not known.
 fn match_credential(
+    cloud: Cloud,
     application: &Application,
     issuer: &str,
     subject: &str,
@@ -71,7 +72,7 @@ fn match_credential(
     let any = |fits: &dyn Fn(&FederatedCredential) -> bool| credentials.iter().any(fits);
     // A token for the exchange carries the application id, its credential must carry the URI.
     let exchange_id = TOKEN_EXCHANGE_APP_ID.to_string();
-    let presented = if audience == exchange_id { TOKEN_EXCHANGE } else { audience };
+    let presented = if audience == exchange_id { cloud.token_exchange() } else { audience };
     if any(&|it| it.issuer == issuer && it.subject == subject && it.audience == presented) {
         return Ok(());
     }
@@ -84,7 +85,7 @@ fn match_credential(
     } else if any(&|it| it.audience == presented) {
         let [issuer, subject, audience] = [issuer, subject, audience].map(str::to_owned);
         Refusal::NoMatchingCredential { issuer, subject, audience }
-    } else if presented != TOKEN_EXCHANGE {
+    } else if presented != cloud.token_exchange() {
         // Seen with a managed identity's token for another resource.
         Refusal::AudienceIsNotTheExchange(audience.to_owned())
     } else if any(&|it| it.audience == exchange_id) {

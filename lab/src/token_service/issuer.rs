@@ -11,12 +11,11 @@ use tracing::debug;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::directory::{AppRole, Cloud};
 use crate::jwt::{Claims, JwtError, SigningKey};
 
-/// The resource whose tokens serve as assertions in workload identity federation.
-pub(crate) const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
-
-/// Application id of [`TOKEN_EXCHANGE`], and what stands in `aud` of a token for it.
+/// Application id of the token exchange, and what stands in `aud` of a token for it. It is the public cloud's; those of the
+/// others are not known, and nobody outside reads it.
 pub(crate) const TOKEN_EXCHANGE_APP_ID: Uuid = Uuid::from_u128(0xfb60f99c_7a34_4190_8149_302f77469936);
 
 /// Microsoft Entra ID sets `iat` and `nbf` this far back, so that a receiver whose clock is slow takes the token.
@@ -33,12 +32,14 @@ pub(crate) enum Authentication {
 }
 
 /// For whom a token is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Principal {
     pub(crate) tenant_id: Uuid,
     pub(crate) client_id: Uuid,
     pub(crate) object_id: Uuid,
     pub(crate) authentication: Authentication,
+    /// What stands in `roles`.
+    pub(crate) app_roles: Vec<AppRole>,
 }
 
 /// A token with the moment of its expiry.
@@ -111,11 +112,15 @@ impl TokenIssuer {
     ) -> Result<AccessToken, JwtError> {
         let now = self.now();
         let expires = now + lifetime;
-        let mut claims = if audience == TOKEN_EXCHANGE {
-            version_2(principal, TOKEN_EXCHANGE_APP_ID)
+        let mut claims = if Cloud::ALL.iter().any(|cloud| cloud.token_exchange() == audience) {
+            version_2(&principal, TOKEN_EXCHANGE_APP_ID)
         } else {
-            version_1(principal, audience)
+            version_1(&principal, audience)
         };
+        if !principal.app_roles.is_empty() {
+            let roles: Vec<&str> = principal.app_roles.iter().map(|role| role.value()).collect();
+            claims.insert("roles".to_owned(), roles.into());
+        }
         for (name, at) in [("iat", now - BACKDATED), ("nbf", now - BACKDATED), ("exp", expires)] {
             claims.insert(name.to_owned(), at.unix_timestamp().into());
         }
@@ -133,10 +138,13 @@ impl TokenIssuer {
     }
 }
 
+/// The public cloud's `environment().authentication.loginEndpoint`.
+pub(crate) const LOGIN_ENDPOINT: &str = "https://login.microsoftonline.com/";
+
 /// Issuer of version 2.0 tokens of `tenant`: the public cloud's spelling, wherever the lab itself listens, because it
 /// is what federated credentials are registered with.
 pub(crate) fn version_2_issuer(tenant: Uuid) -> String {
-    format!("https://login.microsoftonline.com/{tenant}/v2.0")
+    format!("{LOGIN_ENDPOINT}{tenant}/v2.0")
 }
 
 /// Issuer of version 1.0 tokens of `tenant`: the public cloud's spelling too.
@@ -150,19 +158,19 @@ pub(crate) fn is_version_1_issuer(issuer: &str) -> bool {
 }
 
 /// What Azure's own resources, Service Bus among them, get: the resource decides the version, not the endpoint.
-fn version_1(principal: Principal, audience: &str) -> Claims {
-    let Principal { tenant_id, client_id, object_id, authentication } = principal;
-    let issuer = version_1_issuer(tenant_id);
+fn version_1(principal: &Principal, audience: &str) -> Claims {
+    let Principal { tenant_id, client_id, object_id, authentication, .. } = principal;
+    let issuer = version_1_issuer(*tenant_id);
     object(json!({
         "aud": audience, "iss": issuer, "idp": issuer, "appid": client_id, "appidacr": authentication.number(),
         "oid": object_id, "sub": object_id, "tid": tenant_id, "ver": "1.0",
     }))
 }
 
-fn version_2(principal: Principal, audience: Uuid) -> Claims {
-    let Principal { tenant_id, client_id, object_id, authentication } = principal;
+fn version_2(principal: &Principal, audience: Uuid) -> Claims {
+    let Principal { tenant_id, client_id, object_id, authentication, .. } = principal;
     object(json!({
-        "aud": audience, "iss": version_2_issuer(tenant_id), "azp": client_id, "azpacr": authentication.number(),
+        "aud": audience, "iss": version_2_issuer(*tenant_id), "azp": client_id, "azpacr": authentication.number(),
         "oid": object_id, "sub": object_id, "tid": tenant_id, "ver": "2.0",
     }))
 }

@@ -31,8 +31,8 @@ use tracing::{debug, error};
 use url::Url;
 use uuid::Uuid;
 
-pub(crate) use grant::is_known_resource;
-pub(crate) use issuer::{AccessToken, Authentication, Principal};
+pub(crate) use grant::{app_roles, is_known_resource};
+pub(crate) use issuer::{AccessToken, Authentication, LOGIN_ENDPOINT, Principal};
 pub use issuer::{IssuedToken, TokenIssuer};
 
 use crate::directory::Directory;

@@ -33,6 +33,7 @@ fn token(world: &World, tenant_id: Uuid, principal_id: Uuid, resource: &str) -> 
         client_id: IDENTITY.client_id,
         object_id: principal_id,
         authentication: Authentication::Assertion,
+        app_roles: Vec::new(),
     };
     world.issuer.issue(principal, resource, Duration::DAY).unwrap().secret
 }
