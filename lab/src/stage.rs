@@ -3,6 +3,11 @@
 //! It only moves files: the executable, `host.json` and the role's function folders, which lie flat beside them as
 //! the host wants. <https://learn.microsoft.com/azure/azure-functions/functions-custom-handlers#application-structure>
 
+mod pack;
+#[cfg(test)]
+mod package_tests;
+mod unpack;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -11,8 +16,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub use pack::{Entry, Package, pack};
+pub use unpack::unpack;
+
 /// Name of the executable in a staged folder: `customHandler.description.defaultExecutablePath` of `host.json`.
 pub const EXECUTABLE: &str = "handler";
+
+/// Name of a package: a staged folder, zipped. One deploy takes no other.
+/// <https://learn.microsoft.com/azure/azure-functions/functions-infrastructure-as-code#deployment-package>
+pub const PACKAGE: &str = "released-package.zip";
 
 const HOST_JSON: &str = "host.json";
 const LOCAL_SETTINGS: &str = "local.settings.json";
@@ -35,6 +47,16 @@ impl Role {
         match self {
             Self::Provider => "provider",
             Self::Customer => "customer",
+        }
+    }
+
+    /// The role whose functions these are. Each has one that the other has not, and no app has both.
+    fn of_functions(names: &[String]) -> Option<Self> {
+        let has = |function: &str| names.iter().any(|name| name == function);
+        match (has("SendDeploymentCommand"), has("ReadDeploymentCommandAndSendDeploymentStatus")) {
+            (true, false) => Some(Self::Provider),
+            (false, true) => Some(Self::Customer),
+            _ => None,
         }
     }
 }
@@ -69,6 +91,28 @@ impl Staged {
         write(&path, "")?;
         set_mode(&path, 0o600)?;
         write(&path, &text)
+    }
+
+    /// Leaves it to Easy Auth who may call: the host asks no HTTP function's caller for a key any more.
+    ///
+    /// Without Easy Auth in front, as the Bicep parameter `easyAuth` puts it, such an app is open to everybody.
+    /// <https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#http-auth>
+    ///
+    /// # Errors
+    /// A function.json cannot be read or written.
+    pub fn ask_for_no_keys(&self) -> io::Result<()> {
+        for function in &self.functions {
+            let path = self.root.join(function).join("function.json");
+            let text = fs::read_to_string(&path).map_err(|error| at(&path, error))?;
+            let mut definition: Value =
+                serde_json::from_str(&text).map_err(|error| at(&path, error.into()))?;
+            let bindings = definition["bindings"].as_array_mut().into_iter().flatten();
+            for binding in bindings.filter(|binding| binding["type"] == "httpTrigger") {
+                binding["authLevel"] = "anonymous".into();
+            }
+            write(&path, &format!("{definition:#}\n"))?;
+        }
+        Ok(())
     }
 }
 
@@ -131,14 +175,18 @@ fn definitions(role: Role, repository_root: &Path) -> PathBuf {
     repository_root.join("function-definitions").join(role.as_str())
 }
 
-/// Makes `out` an empty folder, if it is absent, empty, or was staged before.
-fn clear(out: &Path) -> io::Result<()> {
+/// Makes `out` an empty folder, if it is absent, empty, or holds what was staged or packaged before.
+///
+/// # Errors
+/// It holds something else, which is left alone, or cannot be written. The message names the path.
+pub fn clear(out: &Path) -> io::Result<()> {
     fs::create_dir_all(out).map_err(|error| at(out, error))?;
-    let occupied = fs::read_dir(out).map_err(|error| at(out, error))?.next().is_some();
-    if !occupied {
-        return Ok(());
+    let mut others = 0;
+    for entry in fs::read_dir(out).map_err(|error| at(out, error))? {
+        others += usize::from(entry?.file_name() != PACKAGE);
     }
-    if !(out.join(HOST_JSON).is_file() && out.join(EXECUTABLE).is_file()) {
+    let is_staged = out.join(HOST_JSON).is_file() && out.join(EXECUTABLE).is_file();
+    if others > 0 && !is_staged {
         let reason = "is not empty and was not staged before; name another folder or empty it";
         return Err(at(out, io::Error::new(io::ErrorKind::AlreadyExists, reason)));
     }
@@ -206,7 +254,13 @@ mod tests {
         for (role, functions) in [
             (
                 Role::Provider,
-                vec!["GetDeployment", "Health", "ReadDeploymentStatus", "SendDeploymentCommand"],
+                vec![
+                    "CheckCustomer",
+                    "GetDeployment",
+                    "Health",
+                    "ReadDeploymentStatus",
+                    "SendDeploymentCommand",
+                ],
             ),
             (Role::Customer, vec!["ReadDeploymentCommandAndSendDeploymentStatus"]),
         ] {
