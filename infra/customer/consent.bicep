@@ -1,5 +1,5 @@
 metadata name = 'Consent of the customer'
-metadata description = 'The service principal of the provider\'s application in the customer\'s tenant. It alone opens nothing: main.bicep gives it a role on each of two queues. It is the same as an administrator\'s consent, for those who want it as code; README.md has it as an Azure CLI command.'
+metadata description = 'The service principal of the provider\'s application in the customer\'s tenant. It alone opens nothing: main.bicep gives it a role on each of two queues. It is the same as an administrator\'s consent, for those who want it as code; docs/onboarding.md has the other ways.'
 
 extension microsoftGraphV1
 

@@ -21,6 +21,11 @@ param secretName string
 @secure()
 param secretValue string?
 
+@description('Optional. When it expires, as yyyy-MM-dd. The vault only takes note of it.')
+@minLength(10)
+@maxLength(10)
+param secretExpiresOn string?
+
 @description('Optional. Reachable over the Internet; otherwise through private endpoints only.')
 param publicAccess bool = true
 
@@ -56,6 +61,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     tags: tags
     properties: {
       value: secretValue
+      attributes: secretExpiresOn == null ? null : { exp: dateTimeToEpoch('${secretExpiresOn!}T00:00:00Z') }
     }
   }
 }

@@ -1,5 +1,5 @@
 metadata name = 'Identity of the provider'
-metadata description = 'The multi-tenant application by which customers know the provider, its service principal here, and the federated credential that lets the provider\'s managed identity stand for it. Whoever deploys it needs rights in Microsoft Entra ID beside those in Azure; README.md has the same as Azure CLI commands.'
+metadata description = 'The multi-tenant application by which customers know the provider, its service principal here, and the federated credential that lets the provider\'s managed identity stand for it. Whoever deploys it needs rights in Microsoft Entra ID beside those in Azure; docs/deploy.md has the same as Azure CLI commands.'
 
 extension microsoftGraphV1
 

@@ -35,6 +35,11 @@ param applicationCredential 'clientSecret' | 'federated' = 'federated'
 @secure()
 param clientSecret string?
 
+@description('Optional. When that secret expires, as yyyy-MM-dd. The handler warns from thirty days before.')
+@minLength(10)
+@maxLength(10)
+param clientSecretExpiresOn string?
+
 @description('Optional. Name of the user-assigned identity; the same as in identity.bicep.')
 param managedIdentityName string = 'id-${name}'
 
@@ -190,6 +195,7 @@ module vault '../modules/key-vault.bicep' = if (!isFederated) {
     tags: tags
     secretName: 'ClientSecret'
     secretValue: clientSecret
+    secretExpiresOn: clientSecretExpiresOn
     publicAccess: !privateNetworking
     workspaceResourceId: resourceId('Microsoft.OperationalInsights/workspaces', workspaceName)
     lock: lock
@@ -273,6 +279,7 @@ module functionApp '../modules/function-app.bicep' = {
       {
         ClientId: clientId
         ClientSecret: isFederated ? '' : '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=ClientSecret)'
+        ClientSecretExpiresOn: isFederated ? '' : clientSecretExpiresOn ?? ''
         CustomerId: singleCustomer.?customerId ?? ''
         CustomersUri: singleCustomer == null
           ? '${dataAccount.properties.primaryEndpoints.blob}${registryContainer}/customers.json'
@@ -287,6 +294,7 @@ module functionApp '../modules/function-app.bicep' = {
         StatusPollConcurrency: string(statusPollConcurrency)
         StatusPollSchedule: statusPollSchedule
         StatusPollWindow: statusPollWindow
+        TokenExchangeAudience: isFederated ? clouds[cloud].tokenExchangeAudience : ''
       },
       cloud == 'AzureCloud' ? {} : { AZURE_AUTHORITY_HOST: environment().authentication.loginEndpoint }
     )

@@ -1,7 +1,8 @@
 using '../../../infra/provider/main.bicep'
 
-// All that keeps the provider off the Internet, and Entra tokens for callers.
+// All that keeps the provider off the Internet, and Entra tokens for callers; in a cloud with names of its own.
 param clientId = guid('10000000-0000-4000-8000-000000000001', 'causeway')
+param cloud = 'AzureChinaCloud'
 param privateNetworking = true
 param publicIngress = false
 param zoneRedundant = true

@@ -5,6 +5,7 @@ using '../../../infra/provider/main.bicep'
 param clientId = guid('10000000-0000-4000-8000-000000000001', 'causeway')
 param cloud = 'AzureUSGovernment'
 param applicationCredential = 'clientSecret'
+param clientSecretExpiresOn = '2030-01-31'
 param lock = 'None'
 param singleCustomer = {
   customerId: 'contoso'
