@@ -1,12 +1,11 @@
 //! What the provider answers to requests that cannot be carried out, and what then does not happen.
 
-use lab::COMMAND_QUEUE;
 use reqwest::Method;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{Answer, World};
+use crate::support::{Answer, COMMAND_QUEUE, World};
 
 const POST: &str = "/api/customers/contoso/deployments";
 
@@ -82,7 +81,7 @@ async fn what_cannot_be_carried_out_is_refused_by_name_and_nothing_is_sent() {
     }
 
     for customer in world.lab.customers() {
-        let counts = customer.namespace.counts(COMMAND_QUEUE).unwrap();
+        let counts = customer.namespace.counts(customer.command_queue()).unwrap();
         assert_eq!(counts.received_total, 0, "{} received a command that was refused", customer.tenant.name);
     }
     let records = std::fs::read_dir(world.lab.store()).unwrap().count();

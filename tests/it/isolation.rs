@@ -1,9 +1,8 @@
 //! One customer's trouble is nobody else's.
 
 use lab::broker::{LinkRole, Namespace};
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
 
-use crate::support::World;
+use crate::support::{COMMAND_QUEUE, STATUS_QUEUE, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_answers_nothing_holds_up_nobody_and_catches_up() {
@@ -27,7 +26,7 @@ async fn a_namespace_that_answers_nothing_holds_up_nobody_and_catches_up() {
     silent.namespace.drop_connections();
     let location = world.send_acknowledge("fabrikam").await;
     world.until(&location, "Succeeded").await;
-    let counts = silent.namespace.counts(STATUS_QUEUE).unwrap();
+    let counts = silent.namespace.counts(silent.status_queue()).unwrap();
     assert_eq!((counts.completed, counts.dead_lettered), (4, 0), "{counts:?}");
     world.close().await;
 }
@@ -92,7 +91,7 @@ async fn a_customer_who_leaves_the_registry_or_renames_a_queue_leaves_no_connect
         let location = world.send_acknowledge(customer).await;
         world.until(&location, "Succeeded").await;
     }
-    let registry = world.lab.folder().join("customers.json");
+    let registry = world.lab.registry_file().unwrap();
     let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&registry).unwrap()).unwrap();
     let entries = document["customers"].as_array_mut().unwrap();
     entries.retain(|entry| entry["customerId"] != "fabrikam");
@@ -100,16 +99,18 @@ async fn a_customer_who_leaves_the_registry_or_renames_a_queue_leaves_no_connect
     entries[0]["deploymentStatusQueueName"] = "renamed".into();
     std::fs::write(&registry, document.to_string()).unwrap();
 
-    let fabrikam = &world.customer("fabrikam").namespace;
+    let leaving = world.customer("fabrikam");
+    let (fabrikam, commands, statuses) =
+        (&leaving.namespace, leaving.command_queue(), leaving.status_queue());
     let reading = async {
         // The registry is read again for a customer that is not known, at once rather than after 15 s.
-        while linked(fabrikam, LinkRole::Receiver, STATUS_QUEUE)
+        while linked(fabrikam, LinkRole::Receiver, statuses)
             || linked(contoso, LinkRole::Receiver, STATUS_QUEUE)
         {
             assert_eq!(world.send("fabrikam-2", &serde_json::json!({"action": "x"})).await.status, 404);
             tokio::task::yield_now().await;
         }
-        fabrikam.wait_for_connections(|_| !linked(fabrikam, LinkRole::Sender, COMMAND_QUEUE)).await;
+        fabrikam.wait_for_connections(|_| !linked(fabrikam, LinkRole::Sender, commands)).await;
     };
     tokio::time::timeout(crate::support::PATIENCE, reading).await.expect("the provider's links are gone");
     assert!(linked(contoso, LinkRole::Sender, COMMAND_QUEUE), "what has not changed stays");

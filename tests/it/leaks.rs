@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use azure_messaging_servicebus::ServiceBusClient;
-use lab::{COMMAND_QUEUE, Hosts, Lab, LabConfig};
+use lab::{Hosts, Lab, LabConfig};
 
-use crate::support::{handler, repository};
+use crate::support::{COMMAND_QUEUE, handler, repository};
 
 /// A handler that leaves a child behind: a script that starts `sleep` and becomes the real handler.
 struct Forgetful {
@@ -64,7 +64,7 @@ async fn a_connection_and_a_lock_that_are_left_open_are_named() {
     let contoso = lab.customer("contoso").unwrap();
     let client = ServiceBusClient::builder()
         .with_application_id("leaky".to_owned())
-        .open_connection_string(&contoso.connection_string())
+        .open_connection_string(contoso.connection_string().unwrap())
         .await
         .unwrap();
     let sender = client.create_sender(COMMAND_QUEUE, None).await.unwrap();

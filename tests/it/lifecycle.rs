@@ -1,8 +1,6 @@
 //! Starts, crashes and ends of the handler.
 
-use lab::COMMAND_QUEUE;
-
-use crate::support::{PATIENCE, World};
+use crate::support::{COMMAND_QUEUE, PATIENCE, STATUS_QUEUE, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_handler_comes_back_and_nothing_is_lost() {
@@ -15,7 +13,7 @@ async fn a_killed_handler_comes_back_and_nothing_is_lost() {
     assert!(customer.wait_for_another(customer_pid, PATIENCE).await, "{}", world.log_text());
     let after = world.send_acknowledge("contoso").await;
     // What was under a killed handler's lock comes again when the lock runs out; the test does not wait for that.
-    for queue in [COMMAND_QUEUE, lab::STATUS_QUEUE] {
+    for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
         world.customer("contoso").namespace.expire_locks(queue).unwrap();
     }
     world.until(&before, "Succeeded").await;

@@ -10,15 +10,19 @@
     reason = "the helpers of a test may end it"
 )]
 
-mod azurite;
+mod blobs;
+mod check;
 mod custom_handler;
+mod deployment;
 mod faults;
 mod http_contract;
+mod infrastructure;
 mod isolation;
 mod leaks;
 mod lifecycle;
 mod local_identity;
 mod messages;
+mod package;
 mod peer_broker;
 mod published_schemas;
 mod refusals;

@@ -1,10 +1,9 @@
 //! What each side does with messages that come from elsewhere than the other side's handler.
 
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{World, assert_conforms, has};
+use crate::support::{COMMAND_QUEUE, STATUS_QUEUE, World, assert_conforms, has};
 
 const LATER: &str = "2100-01-01T00:00:00Z";
 

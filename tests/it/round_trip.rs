@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lab::{AppIdentity, COMMAND_QUEUE, CustomersSource, LabConfig, STATUS_QUEUE};
+use lab::{AppIdentity, CustomersSource, LabConfig};
 use serde_json::json;
 
 use crate::support::{World, assert_conforms, has};
@@ -16,7 +16,7 @@ async fn both_customers_succeed(change: impl FnOnce(&mut LabConfig)) {
         let states: Vec<_> =
             deployment["history"].as_array().unwrap().iter().map(|entry| &entry["state"]).collect();
         assert_eq!(states, ["Requested", "Accepted", "Succeeded"]);
-        for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
+        for queue in customer.queues() {
             customer.namespace.wait_until(queue, |counts| counts.active + counts.locked == 0).await.unwrap();
             let counts = customer.namespace.counts(queue).unwrap();
             assert_eq!(counts.completed, counts.received_total, "{queue}: {counts:?}");
@@ -94,7 +94,7 @@ async fn a_command_that_the_customer_does_not_allow_is_rejected_with_the_reason(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_takes_in_a_new_customer_and_keeps_the_last_good_reading() {
     let world = World::start().await;
-    let registry = world.lab.folder().join("customers.json");
+    let registry = world.lab.registry_file().unwrap();
     let good = std::fs::read_to_string(&registry).unwrap();
     world.send_acknowledge("contoso").await;
 

@@ -1,16 +1,15 @@
 //! Statuses that a customer sends in the wrong order, again, against each other, or in a form of another time.
 
-use azure_messaging_servicebus::{ErrorKind, Message, ServiceBusClient};
-use lab::STATUS_QUEUE;
+use azure_messaging_servicebus::{ErrorKind, Message};
 use lab::broker::Sku;
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{STATUS_QUEUE, World};
 
 /// A world whose customers leave their commands alone, so that a test can report in their place.
 async fn world() -> World {
     World::start_with(|config| {
-        config.sku = Sku::Premium;
+        config.sku = Some(Sku::Premium);
         let disabled = "AzureWebJobs.ReadDeploymentCommandAndSendDeploymentStatus.Disabled";
         config.customer_settings.insert(disabled.to_owned(), "true".to_owned());
     })
@@ -129,9 +128,7 @@ async fn a_status_of_300_kb_is_cut_where_a_namespace_takes_it_and_refused_where_
     world.close().await;
 
     let standard = World::start().await;
-    let client = ServiceBusClient::builder();
-    let client =
-        client.open_connection_string(&standard.customer("contoso").connection_string()).await.unwrap();
+    let client = standard.lab.operator_client(standard.customer("contoso")).await.unwrap();
     let sender = client.create_sender(STATUS_QUEUE, None).await.unwrap();
     let refused = sender.send_message(Message::new(large.to_string()), None).await.unwrap_err();
     assert_eq!(*refused.kind(), ErrorKind::MessageSizeExceeded);

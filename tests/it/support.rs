@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use azure_messaging_servicebus::{Message, ServiceBusClient};
+use azure_messaging_servicebus::Message;
 use lab::broker::QueueCounts;
 use lab::functions_host::FunctionsHost;
 use lab::{Customer, Lab, LabConfig};
@@ -14,6 +14,11 @@ use serde_json::Value;
 
 /// Long enough for anything that should happen at all, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Contoso's queue for commands, and that of all who are modelled on contoso; fabrikam calls its own otherwise.
+pub(crate) const COMMAND_QUEUE: &str = "deployment-commands";
+/// Contoso's queue for statuses.
+pub(crate) const STATUS_QUEUE: &str = "deployment-status";
 
 /// The repository's root.
 pub(crate) fn repository() -> PathBuf {
@@ -138,10 +143,9 @@ impl World {
         answer.location.unwrap()
     }
 
-    /// Puts a message into a customer's queue, as somebody with the namespace's key can.
+    /// Puts a message into a customer's queue, as somebody can who operates the namespace.
     pub(crate) async fn put(&self, customer: &str, queue: &str, message_id: &str, body: impl Into<Vec<u8>>) {
-        let string = self.customer(customer).connection_string();
-        let client = ServiceBusClient::builder().open_connection_string(&string).await.unwrap();
+        let client = self.lab.operator_client(self.customer(customer)).await.unwrap();
         let mut message = Message::new(body.into());
         message.set_message_id(message_id);
         client.create_sender(queue, None).await.unwrap().send_message(message, None).await.unwrap();

@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
 use serde_json::json;
 
-use crate::support::{Answer, World};
+use crate::support::{Answer, COMMAND_QUEUE, STATUS_QUEUE, World};
 
 /// A front end gives its caller up after 230 s; an answer must come well before.
 const WELL_BEFORE: Duration = Duration::from_secs(65);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_service_that_answers_nothing_is_what_the_caller_and_the_log_hear_of() {
-    let mut lab = lab::Lab::prepare(crate::support::config()).await.unwrap();
+    let mut lab = lab::Lab::prepare(with_short_locks()).await.unwrap();
     lab.token_service().pause();
     lab.start_hosts().await.unwrap();
     let world = World::of(lab);
@@ -25,7 +24,7 @@ async fn a_token_service_that_answers_nothing_is_what_the_caller_and_the_log_hea
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_never_answers_is_waited_for_at_the_attach() {
-    let mut lab = lab::Lab::prepare(crate::support::config()).await.unwrap();
+    let mut lab = lab::Lab::prepare(with_short_locks()).await.unwrap();
     lab.customer("contoso").unwrap().namespace.silence(true);
     lab.start_hosts().await.unwrap();
     let world = World::of(lab);
@@ -38,7 +37,7 @@ async fn a_namespace_that_never_answers_is_waited_for_at_the_attach() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_falls_silent_is_waited_for_at_the_send() {
-    let world = World::start().await;
+    let world = World::of(lab::Lab::start(with_short_locks()).await.unwrap());
     let location = world.send_acknowledge("contoso").await;
     world.until(&location, "Succeeded").await;
     world.customer("contoso").namespace.silence(true);
@@ -52,7 +51,9 @@ async fn a_namespace_that_falls_silent_is_waited_for_at_the_send() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_breaks_and_does_not_come_back_is_waited_for_at_the_receive() {
     // A window of its own length keeps the poller at its receive when the namespace goes.
-    let world = World::start_with(|config| config.poll_window = Duration::from_secs(8)).await;
+    let mut config = with_short_locks();
+    config.poll_window = Some(Duration::from_secs(8));
+    let world = World::of(lab::Lab::start(config).await.unwrap());
     let location = world.send_acknowledge("contoso").await;
     world.until(&location, "Succeeded").await;
     let contoso = &world.customer("contoso").namespace;
@@ -61,6 +62,13 @@ async fn a_link_that_breaks_and_does_not_come_back_is_waited_for_at_the_receive(
     world.provider_logs(|line| line.contains("receiving statuses")).await;
     silence_ends(&world);
     recovers(world).await;
+}
+
+/// What is taken over a connection that goes comes again before anybody's patience ends.
+fn with_short_locks() -> lab::LabConfig {
+    let mut config = crate::support::config();
+    config.lock_duration = Some(Duration::from_secs(10));
+    config
 }
 
 /// A command to contoso, whose answer comes in time.

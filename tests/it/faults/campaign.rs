@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lab::broker::QueueConfig;
-use lab::{COMMAND_QUEUE, Lab, LabConfig, STATUS_QUEUE};
+use lab::{Lab, LabConfig};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -23,18 +22,15 @@ pub(super) const LONG: Duration = Duration::from_secs(400);
 /// A world with short locks. Contoso's queues drop duplicates, fabrikam's do not: nothing may depend on it.
 pub(super) async fn world() -> World {
     let mut config = LabConfig::new(repository(), handler());
-    config.lock_duration = Duration::from_secs(5);
+    config.lock_duration = Some(Duration::from_secs(5));
     config.provider_settings.insert("LOG_LEVEL".to_owned(), "handler=debug".to_owned());
-    let lock_duration = config.lock_duration;
-    let mut lab = Lab::prepare(config).await.unwrap();
-    let fabrikam = &lab.customer("fabrikam").unwrap().namespace;
-    for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
-        fabrikam.remove_queue(queue).unwrap();
-        let queue = QueueConfig { lock_duration, max_delivery_count: 100, ..QueueConfig::new(queue) };
-        fabrikam.add_queue(queue).unwrap();
-    }
-    lab.start_hosts().await.unwrap();
-    World::of(lab)
+    config.change = |document, snapshot| {
+        if document == "fabrikam" {
+            let queues = snapshot.resources_mut("Microsoft.ServiceBus/namespaces/queues");
+            queues.for_each(|queue| queue["properties"]["requiresDuplicateDetection"] = false.into());
+        }
+    };
+    World::of(Lab::start(config).await.unwrap())
 }
 
 /// A number of commands on their way to the customers in turn.

@@ -2,7 +2,6 @@
 
 use fastrand::Rng;
 use lab::broker::QueueCounts;
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
 
 use super::campaign::{Campaign, world};
 use super::evidence::{COMMANDS_REDELIVERED, STATUSES_REDELIVERED, gather};
@@ -22,18 +21,19 @@ async fn connections_that_break_off_lose_nothing() {
     let mut tally = Tally::default();
     let dropping = async {
         for drop in 0..DROPS {
-            let namespace = &world.lab.customers()[drop % 2].namespace;
-            let counts = [COMMAND_QUEUE, STATUS_QUEUE].map(|queue| namespace.counts(queue).unwrap());
+            let customer = &world.lab.customers()[drop % 2];
+            let (namespace, [commands, statuses]) = (&customer.namespace, customer.queues());
+            let counts = [commands, statuses].map(|queue| namespace.counts(queue).unwrap());
             campaign.release(BATCH);
             let more = rng.u64(1..=BATCH / 2);
             // Half of them amid sending, half while the poller holds statuses.
             if rng.bool() {
                 let wanted = counts[0].received_total + more;
-                namespace.wait_until(COMMAND_QUEUE, |now| now.received_total >= wanted).await.unwrap();
+                namespace.wait_until(commands, |now| now.received_total >= wanted).await.unwrap();
             } else {
                 let wanted = counts[1].delivered_total + more;
                 let is_held = |now: &QueueCounts| now.delivered_total >= wanted && now.locked > 0;
-                namespace.wait_until(STATUS_QUEUE, is_held).await.unwrap();
+                namespace.wait_until(statuses, is_held).await.unwrap();
             }
             tally.prove("connections broken off", namespace.connections().len() as u64);
             namespace.drop_connections();

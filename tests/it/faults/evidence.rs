@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
+use lab::Customer;
 use serde_json::Value;
 
 use super::campaign::{Campaign, LONG};
@@ -37,7 +37,7 @@ pub(super) async fn gather(campaign: &Campaign<'_>, tally: &mut Tally) {
     }
     for customer in world.lab.customers() {
         let name = &customer.tenant.name;
-        for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
+        for queue in customer.queues() {
             world.settled(name, queue, |counts| counts.active + counts.locked == 0).await;
             let counts = customer.namespace.counts(queue).unwrap();
             assert_eq!((counts.dead_letter, counts.dead_lettered), (0, 0), "{name} {queue}: {counts:?}");
@@ -56,8 +56,8 @@ pub(super) async fn gather(campaign: &Campaign<'_>, tally: &mut Tally) {
 
     tally.prove("commands sent, each with its whole history", locations.len() as u64);
     tally.add(POSTS_REPEATED, campaign.repeated());
-    tally.add(COMMANDS_REDELIVERED, redelivered(world, COMMAND_QUEUE));
-    tally.add(STATUSES_REDELIVERED, redelivered(world, STATUS_QUEUE));
+    tally.add(COMMANDS_REDELIVERED, redelivered(world, Customer::command_queue));
+    tally.add(STATUSES_REDELIVERED, redelivered(world, Customer::status_queue));
     tally.add(DUPLICATES_DROPPED, duplicates_dropped(world));
     tally.add(DUPLICATES_REFUSED, repeats_refused(world));
 }
@@ -70,8 +70,8 @@ fn repeats_refused(world: &World) -> u64 {
 
 /// Messages that were sent again and dropped by duplicate detection.
 fn duplicates_dropped(world: &World) -> u64 {
-    let of_customer = |customer: &lab::Customer| {
-        [COMMAND_QUEUE, STATUS_QUEUE].map(|queue| customer.namespace.counts(queue).unwrap().duplicates)
+    let of_customer = |customer: &Customer| {
+        customer.queues().map(|queue| customer.namespace.counts(queue).unwrap().duplicates)
     };
     world.lab.customers().iter().flat_map(of_customer).sum()
 }
@@ -105,9 +105,9 @@ fn names(folder: &Path) -> BTreeSet<String> {
     names.filter(|name| !name.contains('#')).collect()
 }
 
-fn redelivered(world: &World, queue: &str) -> u64 {
+fn redelivered(world: &World, queue: fn(&Customer) -> &str) -> u64 {
     let customers = world.lab.customers().iter();
-    customers.map(|customer| customer.namespace.counts(queue).unwrap().redelivered).sum()
+    customers.map(|customer| customer.namespace.counts(queue(customer)).unwrap().redelivered).sum()
 }
 
 async fn succeeded(world: &World, location: &str) -> Value {

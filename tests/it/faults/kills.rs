@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use lab::functions_host::{Exchange, FunctionsHost};
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
 use tokio::sync::Mutex;
 
 use super::campaign::{Campaign, LONG, world};
@@ -16,7 +15,7 @@ use super::evidence::{
 };
 use super::phases::{PHASES, Scene, deployment_of, died, key_of};
 use super::tally::Tally;
-use crate::support::{World, seed};
+use crate::support::{STATUS_QUEUE, World, seed};
 
 const COMMANDS: usize = 2_000;
 /// Each handler is killed this often with an invocation in hand; kills that meet it idle do not count.
@@ -100,7 +99,7 @@ async fn kill_provider(
     let world = campaign.world;
     let arrived = || -> u64 {
         let customers = world.lab.customers().iter();
-        customers.map(|customer| customer.namespace.counts(COMMAND_QUEUE).unwrap().received_total).sum()
+        customers.map(|it| it.namespace.counts(it.command_queue()).unwrap().received_total).sum()
     };
     let wanted = arrived() + commands;
     campaign.release(BATCH);
@@ -108,7 +107,7 @@ async fn kill_provider(
         .lab
         .customers()
         .iter()
-        .map(|customer| Box::pin(customer.namespace.wait_until(COMMAND_QUEUE, |_| arrived() >= wanted)));
+        .map(|it| Box::pin(it.namespace.wait_until(it.command_queue(), |_| arrived() >= wanted)));
     futures_util::future::select_all(any).await.0.unwrap();
     let contoso = &world.customer("contoso").namespace;
     if is_silent {
@@ -143,9 +142,10 @@ async fn kill_customer(
 ) -> bool {
     let world = campaign.world;
     let tenant = world.customer(customer);
-    let wanted = tenant.namespace.counts(STATUS_QUEUE).unwrap().received_total + statuses;
+    let wanted = tenant.namespace.counts(tenant.status_queue()).unwrap().received_total + statuses;
     campaign.release(BATCH);
-    tenant.namespace.wait_until(STATUS_QUEUE, |counts| counts.received_total >= wanted).await.unwrap();
+    let sent = tenant.namespace.wait_until(tenant.status_queue(), |counts| counts.received_total >= wanted);
+    sent.await.unwrap();
     let (died, scene) = kill(world, tenant.host().unwrap()).await;
     let tally = &mut deaths.lock().await.tally;
     for exchange in &died {

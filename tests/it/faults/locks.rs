@@ -1,7 +1,5 @@
 //! Locks that run out while the responder works on the command, and while the poller stores the status.
 
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
-
 use super::campaign::{Campaign, world};
 use super::evidence::{COMMANDS_REDELIVERED, STATUSES_REDELIVERED, gather};
 use super::tally::Tally;
@@ -17,8 +15,9 @@ async fn locks_that_run_out_amid_work_lose_nothing() {
     let expiring = async {
         for round in 0..ROUNDS {
             campaign.release((COMMANDS / ROUNDS) as u64);
-            let namespace = &world.lab.customers()[round % 2].namespace;
-            for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
+            let customer = &world.lab.customers()[round % 2];
+            let namespace = &customer.namespace;
+            for queue in customer.queues() {
                 namespace.wait_until(queue, |counts| counts.locked > 0).await.unwrap();
                 namespace.expire_locks(queue).unwrap();
             }
@@ -27,8 +26,8 @@ async fn locks_that_run_out_amid_work_lose_nothing() {
     tokio::join!(campaign.send_all(), expiring);
     for customer in world.lab.customers() {
         for (queue, what) in [
-            (COMMAND_QUEUE, "locks lost by a responder with the command in hand"),
-            (STATUS_QUEUE, "locks lost by the poller with the status in hand"),
+            (customer.command_queue(), "locks lost by a responder with the command in hand"),
+            (customer.status_queue(), "locks lost by the poller with the status in hand"),
         ] {
             tally.prove(what, customer.namespace.counts(queue).unwrap().expired_locks);
         }

@@ -7,7 +7,6 @@ use std::fmt;
 use std::time::Duration;
 
 use lab::broker::QueueConfig;
-use lab::{COMMAND_QUEUE, STATUS_QUEUE};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -103,7 +102,7 @@ impl Trouble {
                 assert!(provider.wait_for_another(pid, LONG).await, "{}", world.log_text());
             }
             Self::WithoutQueue => {
-                for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
+                for queue in fabrikam.queues() {
                     if begins {
                         fabrikam.namespace.remove_queue(queue).unwrap();
                     } else {

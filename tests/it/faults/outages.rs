@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::campaign::{Campaign, LONG, world};
 use super::evidence::{POSTS_REPEATED, gather};
 use super::tally::Tally;
-use crate::support::World;
+use crate::support::{COMMAND_QUEUE, World};
 
 const COMMANDS: usize = 300;
 const STORE_OUTAGES: usize = 10;
@@ -20,9 +20,10 @@ async fn a_store_that_refuses_writes_loses_nothing() {
     let breaking = async {
         for outage in 0..STORE_OUTAGES {
             campaign.release((COMMANDS / STORE_OUTAGES) as u64);
-            let namespace = &world.lab.customers()[outage % 2].namespace;
-            let seen = namespace.counts(lab::STATUS_QUEUE).unwrap().delivered_total;
-            namespace.wait_until(lab::STATUS_QUEUE, |counts| counts.delivered_total > seen).await.unwrap();
+            let customer = &world.lab.customers()[outage % 2];
+            let (namespace, statuses) = (&customer.namespace, customer.status_queue());
+            let seen = namespace.counts(statuses).unwrap().delivered_total;
+            namespace.wait_until(statuses, |counts| counts.delivered_total > seen).await.unwrap();
             let before = complaints(&world);
             swap_store(&world);
             let noticed = async {
@@ -53,7 +54,7 @@ async fn a_token_service_down_for_longer_than_a_token_lives_loses_nothing() {
     let outage = async {
         campaign.release(COMMANDS as u64 / 3);
         let contoso = &world.customer("contoso").namespace;
-        contoso.wait_until(lab::COMMAND_QUEUE, |counts| counts.received_total > 10).await.unwrap();
+        contoso.wait_until(COMMAND_QUEUE, |counts| counts.received_total > 10).await.unwrap();
         let tokens = world.lab.issuer().issued_tokens().len();
         world.lab.token_service().pause();
         // Every token of the provider's has run out when this is over.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lab::Customer;
 use lab::broker::MessageSnapshot;
 use lab::functions_host::{Exchange, FunctionsHost};
-use lab::{COMMAND_QUEUE, Customer, STATUS_QUEUE};
 use serde_json::Value;
 
 use super::evidence::stored;
@@ -52,8 +52,8 @@ impl Scene {
             messages.into_iter().map(|message| (format!("{name}/{}", message.message_id), message)).collect()
         };
         let customers = world.lab.customers();
-        let commands = customers.iter().flat_map(|customer| messages(customer, COMMAND_QUEUE));
-        let statuses = customers.iter().flat_map(|customer| messages(customer, STATUS_QUEUE));
+        let commands = customers.iter().flat_map(|customer| messages(customer, customer.command_queue()));
+        let statuses = customers.iter().flat_map(|customer| messages(customer, customer.status_queue()));
         Self {
             commands: commands.map(|(id, _)| id).collect(),
             statuses: statuses.map(|(id, message)| (id, (message.locked, message.delivery_count))).collect(),

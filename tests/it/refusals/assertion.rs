@@ -46,6 +46,13 @@ impl Platform {
         self.issuer.sign_with(lab.issuer().key());
         let settings = app.environment().map(|(name, value)| (name.to_owned(), value));
         lab.provider_settings_mut().extend(settings);
+        // Whoever may not trust the platform's tokens may not enter storage either: here that is a folder.
+        for (name, place) in
+            [("DeploymentStoreUri", lab.store()), ("CustomersUri", lab.registry_file().unwrap())]
+        {
+            let url = format!("file://{}", place.display());
+            lab.provider_settings_mut().insert(name.to_owned(), url);
+        }
     }
 
     /// Has the identity live in `tenant`, and the application trust it there, as those do who do not know the rule.
@@ -121,7 +128,8 @@ async fn one_assertion_serves_the_tenants_of_all_customers() {
     refusals.works("contoso").await;
     let lab = &refusals.world.lab;
     let provider = &lab.provider().tenant;
-    assert_eq!(lab.issuer().issued_count(provider.tenant_id, provider.identity.client_id), 1);
+    // And one more token, for storage.
+    assert_eq!(lab.issuer().issued_count(provider.tenant_id, provider.identity.client_id), 2);
     for customer in lab.customers() {
         assert_eq!(lab.issuer().issued_count(customer.tenant.tenant_id, provider.app_id), 1);
     }

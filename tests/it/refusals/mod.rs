@@ -41,13 +41,13 @@ impl Refusals {
         let mut config = LabConfig::new(repository(), handler());
         config.customers = std::iter::once(&WELL).chain(customers).map(|&name| name.to_owned()).collect();
         // Ticks that do not linger, soon after one another.
-        config.poll_schedule = "* * * * * *".to_owned();
-        config.poll_window = Duration::ZERO;
+        config.poll_schedule = Some("* * * * * *".to_owned());
+        config.poll_window = Some(Duration::ZERO);
         configure(&mut config);
         let mut lab = Lab::prepare(config).await.unwrap();
         prepare(&mut lab);
 
-        let file = lab.folder().join("customers.json");
+        let file = lab.registry_file().unwrap();
         let mut document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let entries = document["customers"].as_array().unwrap().clone();
         let (known, waiting): (Vec<_>, _) =
@@ -129,7 +129,7 @@ impl Refusals {
         customers.retain(|known| known["customerId"] != customer);
         customers.push(entry);
         // In one step: a document that is read half written is refused as a whole.
-        let file = self.world.lab.folder().join("customers.json");
+        let file = self.world.lab.registry_file().unwrap();
         let fresh = file.with_extension("new");
         std::fs::write(&fresh, registry.to_string()).unwrap();
         std::fs::rename(fresh, file).unwrap();

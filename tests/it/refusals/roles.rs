@@ -11,7 +11,7 @@ use azure_messaging_servicebus::{
     ErrorKind, Message, ReceiveMessageOptions, Result, ServiceBusClient, ServiceBusError,
 };
 use lab::managed_identity::AppIdentity;
-use lab::{COMMAND_QUEUE, Customer, Lab, LabConfig, STATUS_QUEUE};
+use lab::{Customer, Lab, LabConfig};
 use serde_json::Value;
 
 use crate::support::{handler, repository};
@@ -30,17 +30,33 @@ enum Direction {
     Receive,
 }
 
-type Pair = (Identity, &'static str, Direction);
+/// Which of a customer's queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queue {
+    Commands,
+    Statuses,
+}
+
+impl Queue {
+    fn of(self, customer: &Customer) -> &str {
+        match self {
+            Self::Commands => customer.command_queue(),
+            Self::Statuses => customer.status_queue(),
+        }
+    }
+}
+
+type Pair = (Identity, Queue, Direction);
 
 const PAIRS: [Pair; 8] = [
-    (Identity::Application, COMMAND_QUEUE, Direction::Send),
-    (Identity::Application, STATUS_QUEUE, Direction::Receive),
-    (Identity::Function, COMMAND_QUEUE, Direction::Receive),
-    (Identity::Function, STATUS_QUEUE, Direction::Send),
-    (Identity::Application, COMMAND_QUEUE, Direction::Receive),
-    (Identity::Application, STATUS_QUEUE, Direction::Send),
-    (Identity::Function, COMMAND_QUEUE, Direction::Send),
-    (Identity::Function, STATUS_QUEUE, Direction::Receive),
+    (Identity::Application, Queue::Commands, Direction::Send),
+    (Identity::Application, Queue::Statuses, Direction::Receive),
+    (Identity::Function, Queue::Commands, Direction::Receive),
+    (Identity::Function, Queue::Statuses, Direction::Send),
+    (Identity::Application, Queue::Commands, Direction::Receive),
+    (Identity::Application, Queue::Statuses, Direction::Send),
+    (Identity::Function, Queue::Commands, Direction::Send),
+    (Identity::Function, Queue::Statuses, Direction::Receive),
 ];
 
 /// Those of the design.
@@ -50,7 +66,10 @@ fn is_allowed(pair: Pair) -> bool {
 
 /// The parts of a world without its handlers, who would take the messages.
 async fn parts() -> Lab {
-    Lab::prepare(LabConfig::new(repository(), handler())).await.unwrap()
+    let mut config = LabConfig::new(repository(), handler());
+    // Both kinds of identity are in use among customers.
+    config.system_assigned = vec!["contoso".to_owned()];
+    Lab::prepare(config).await.unwrap()
 }
 
 /// A token of `identity`, from where the identity gets it.
@@ -120,9 +139,10 @@ async fn enter(
     lab: &Lab,
     credential: Arc<dyn TokenCredential>,
     customer: &Customer,
-    queue: &str,
+    queue: Queue,
     direction: Direction,
 ) -> Result<()> {
+    let queue = queue.of(customer);
     let builder = ServiceBusClient::builder().with_tls_config(lab.ca().client_config().unwrap());
     let client = builder.open(&customer.fully_qualified_namespace(), credential).await?;
     let outcome = match direction {
@@ -147,7 +167,8 @@ async fn enter(
 }
 
 /// The claim that the service asks for, in its own words.
-fn assert_unauthorized(error: &ServiceBusError, (_, queue, direction): Pair) {
+fn assert_unauthorized(error: &ServiceBusError, customer: &Customer, (_, queue, direction): Pair) {
+    let queue = queue.of(customer);
     let claim = if direction == Direction::Send { "Send" } else { "Listen" };
     assert_eq!(*error.kind(), ErrorKind::Unauthorized, "{error}");
     let text = error.to_string();
@@ -161,7 +182,7 @@ async fn assert_outcome(lab: &Lab, customer: &Customer, pair: Pair, is_allowed: 
     match attempt(lab, customer, pair).await {
         Ok(()) => assert!(is_allowed, "{pair:?} passed"),
         Err(error) if is_allowed => panic!("{pair:?}: {error}"),
-        Err(error) => assert_unauthorized(&error, pair),
+        Err(error) => assert_unauthorized(&error, customer, pair),
     }
 }
 
@@ -195,7 +216,7 @@ async fn without_its_role_assignment_a_pair_fails_and_no_other() {
             let mut refused = Vec::new();
             for pair in PAIRS {
                 if let Err(error) = attempt(&lab, customer, pair).await {
-                    assert_unauthorized(&error, pair);
+                    assert_unauthorized(&error, customer, pair);
                     refused.push(pair);
                 }
             }
