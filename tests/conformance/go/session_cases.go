@@ -48,6 +48,18 @@ func (r sessionReceiver) complete(messages ...*sb.ReceivedMessage) {
 	}
 }
 
+// Renews the lock of the session every second until something has ended, and gives how it did.
+func (r sessionReceiver) renewUntil(ended <-chan error) error {
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(time.Second):
+			check(r.RenewSessionLock(r, nil))
+		}
+	}
+}
+
 func (r sessionReceiver) end() { check(r.Close(r)) }
 
 func aSessionIsReceivedInOrderByOneReceiver(w *world) {
@@ -144,7 +156,10 @@ func aSessionWhoseLockRanOutIsLost(w *world) {
 		expect(again[0].DeliveryCount == firstDelivery+1, "delivery count %d", again[0].DeliveryCount)
 		// The SDK has no code for a lost session. It tries to have it again and tells why it cannot; or, when it has not
 		// noticed the link's end yet, that the message's lock is lost.
-		err := slow.CompleteMessage(s, message, nil)
+		// Whatever its options are, it waits three to five seconds in between, as long as the lock: the other keeps that.
+		ended := make(chan error, 1)
+		go func() { ended <- slow.CompleteMessage(s, message, nil) }()
+		err := other.renewUntil(ended)
 		if lost := (*sb.Error)(nil); errors.As(err, &lost) {
 			expectCode(err, sb.CodeLockLost)
 		} else {

@@ -15,6 +15,10 @@ import (
 
 const group = 5
 
+// How long a settlement may take. On a connection that is gone the SDK tries for most of a minute, for each message that
+// had come by it.
+const patience = 10 * time.Second
+
 // One run of mixed traffic, logged line by line.
 type traffic struct {
 	client *sb.Client
@@ -185,6 +189,8 @@ func (r *traffic) obey(ctx context.Context, receiver *sb.Receiver, message *sb.R
 		r.write("left", id)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var err error
 	settled := ""
 	switch {
