@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod lab_task;
 mod load;
+mod package;
 mod packages;
 mod process;
 mod soak;
@@ -39,6 +40,7 @@ enum Task {
     Soak(soak::Arguments),
     Tidy(tidy::Arguments),
     Stage(stage::Arguments),
+    Package(package::Arguments),
     /// Our Service Bus client under measurement, for `bench --sdks`
     #[command(hide = true)]
     Throughput,
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Task::Soak(arguments) => soak::run(&arguments, &root),
         Task::Tidy(arguments) => tidy::run(&arguments, &root),
         Task::Stage(arguments) => stage::run(&arguments, &root),
+        Task::Package(arguments) => package::run(&arguments, &root),
         Task::Throughput => bench::run_ours(),
     };
     match done {

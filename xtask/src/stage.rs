@@ -23,6 +23,18 @@ pub(crate) struct Arguments {
     /// Build without optimisation, which is faster
     #[arg(long)]
     debug: bool,
+    /// How callers of the HTTP functions show who they are; `entra` goes with Bicep's parameter `easyAuth`
+    #[arg(long, value_enum, default_value_t = Auth::Function)]
+    auth: Auth,
+}
+
+/// Who lets the callers of HTTP functions in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Auth {
+    /// The Functions host, by function key
+    Function,
+    /// Easy Auth, by Entra token: deploy the Bicep with `easyAuth`, for without it anybody gets in
+    Entra,
 }
 
 /// [`Role`] on a command line.
@@ -58,6 +70,9 @@ pub(crate) fn run(arguments: &Arguments, root: &Path) -> Result<()> {
     let out = arguments.out.clone().unwrap_or_else(|| root.join("dist").join(role.as_str()));
     let executable = build_handler(root, profile)?;
     let staged = stage(role, root, &executable, &out)?;
+    if arguments.auth == Auth::Entra {
+        staged.ask_for_no_keys()?;
+    }
     if arguments.local {
         staged.write_local_settings(&sample_settings(role, root)?)?;
     }

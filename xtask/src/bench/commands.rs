@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt};
-use lab::{COMMAND_QUEUE, Lab};
+use lab::Lab;
 use serde_json::{Value, json};
 
 use super::CONCURRENT;
@@ -14,14 +14,15 @@ use crate::Result;
 pub(crate) async fn measure(running: &Running, lab: &Lab, count: usize, figures: &mut Figures) -> Result<()> {
     // The first ones open the connection and warm the code; they are not measured.
     send(running, CONCURRENT * 2).await?;
-    let namespace = &lab.customers().first().ok_or("no customer")?.namespace;
-    let accepted_before = namespace.counts(COMMAND_QUEUE)?.received_total;
+    let customer = lab.customers().first().ok_or("no customer")?;
+    let (namespace, queue) = (&customer.namespace, customer.command_queue());
+    let accepted_before = namespace.counts(queue)?.received_total;
     let cpu_before = running.cpu_seconds()?;
     let began = Instant::now();
     let latencies = send(running, count).await?;
     let took = began.elapsed().as_secs_f64();
     let cpu = running.cpu_seconds()? - cpu_before;
-    let accepted = namespace.counts(COMMAND_QUEUE)?.received_total - accepted_before;
+    let accepted = namespace.counts(queue)?.received_total - accepted_before;
     if accepted != count as u64 {
         return Err(format!("{count} commands were answered, but the broker accepted {accepted}").into());
     }

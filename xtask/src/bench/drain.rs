@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use azure_messaging_servicebus::{Message, ServiceBusClient};
-use lab::{Lab, STATUS_QUEUE};
+use lab::{Customer, Lab};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,14 +19,14 @@ pub(crate) async fn measure(running: &Running, lab: &Lab, count: usize, figures:
     let customer = lab.customers().first().ok_or("no customer")?;
     // The first ones open the connection; they are not measured.
     drain(running, lab, 64).await?;
-    fill(&customer.connection_string(), &running.store, count).await?;
-    let completed_before = customer.namespace.counts(STATUS_QUEUE)?.completed;
+    fill(customer, &running.store, count).await?;
+    let completed_before = customer.namespace.counts(customer.status_queue())?.completed;
     let cpu_before = running.cpu_seconds()?;
     let began = Instant::now();
     let tick = running.invoke("ReadDeploymentStatus", TICK.to_owned());
     let done = customer
         .namespace
-        .wait_until(STATUS_QUEUE, |counts| counts.completed >= completed_before + count as u64);
+        .wait_until(customer.status_queue(), |counts| counts.completed >= completed_before + count as u64);
     let measured = async {
         tokio::time::timeout(PATIENCE, done).await.map_err(|_| "the statuses were not drained")??;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>((
@@ -44,16 +44,18 @@ pub(crate) async fn measure(running: &Running, lab: &Lab, count: usize, figures:
 
 async fn drain(running: &Running, lab: &Lab, count: usize) -> Result<()> {
     let customer = lab.customers().first().ok_or("no customer")?;
-    fill(&customer.connection_string(), &running.store, count).await?;
+    fill(customer, &running.store, count).await?;
     running.invoke("ReadDeploymentStatus", TICK.to_owned()).await?;
-    customer.namespace.wait_until(STATUS_QUEUE, |counts| counts.active + counts.locked == 0).await?;
+    let queue = customer.status_queue();
+    customer.namespace.wait_until(queue, |counts| counts.active + counts.locked == 0).await?;
     Ok(())
 }
 
 /// Records `count` intents in the store, and puts the terminal status of each into the queue.
-async fn fill(connection_string: &str, store: &Path, count: usize) -> Result<()> {
+async fn fill(customer: &Customer, store: &Path, count: usize) -> Result<()> {
+    let connection_string = customer.connection_string().ok_or("the namespace takes no keys")?;
     let client = ServiceBusClient::builder().open_connection_string(connection_string).await?;
-    let sender = client.create_sender(STATUS_QUEUE, None).await?;
+    let sender = client.create_sender(customer.status_queue(), None).await?;
     let mut messages = Vec::with_capacity(count);
     for _ in 0..count {
         let id = Uuid::new_v4();

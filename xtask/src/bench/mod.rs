@@ -60,8 +60,8 @@ pub(crate) fn run(arguments: &Arguments, root: &Path) -> Result<()> {
     config.hosts = Hosts::CoreTools;
     config.customers = vec!["contoso".to_owned()];
     config.customers_source = CustomersSource::Settings;
-    config.poll_window = Duration::ZERO;
-    config.lock_duration = Duration::from_secs(120);
+    config.poll_window = Some(Duration::ZERO);
+    config.lock_duration = Some(Duration::from_secs(120));
     block_on(measure(arguments, config, &executable, &node))
 }
 

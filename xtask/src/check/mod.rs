@@ -4,7 +4,9 @@
 
 mod conformance;
 mod infra;
+mod onboarding;
 mod report;
+mod scripts;
 mod steps;
 mod summary;
 
@@ -41,6 +43,10 @@ pub(crate) enum Step {
     Deny,
     /// The Bicep of both tenants, by Bicep's own compiler, and its snapshots
     Infra,
+    /// ShellCheck on the scripts
+    Scripts,
+    /// GitHub's workflows, by actionlint
+    Workflows,
     /// Lints, with warnings denied
     Clippy,
     /// Documentation, with warnings denied
@@ -51,12 +57,16 @@ pub(crate) enum Step {
     Test,
     /// System tests in which processes die, connections break, locks run out and services are down
     Faults,
+    /// System tests that change the Bicep, take its snapshots anew and deploy them
+    Deployment,
     /// System tests with the provider's store on Azurite, Microsoft's emulator of Azure Storage
     Azurite,
     /// The files that the Functions host reads, against the schemas that SchemaStore publishes for them
     Schemas,
     /// A handler on Microsoft's library for functions in Python, under the lab's Functions host
     CustomHandler,
+    /// The commands of docs/onboarding.md against a lab
+    Onboarding,
     /// Microsoft's SDKs of other languages, unmodified, and our client against the lab; docs/conformance.md
     Conformance,
     /// Our client against Apache ActiveMQ Artemis, a broker that is not ours
@@ -76,14 +86,18 @@ impl Step {
             Self::Tidy => steps::tidy(root),
             Self::Deny => steps::deny(root),
             Self::Infra => infra::run(root),
+            Self::Scripts => scripts::check(root),
+            Self::Workflows => steps::workflows(root),
             Self::Clippy => steps::clippy(root),
             Self::Doc => steps::doc(root),
             Self::Build => steps::build(root),
             Self::Test => steps::test(root),
             Self::Faults => steps::faults(root),
+            Self::Deployment => steps::deployment(root),
             Self::Azurite => steps::azurite(root),
             Self::Schemas => steps::schemas(root),
             Self::CustomHandler => steps::custom_handler(root),
+            Self::Onboarding => onboarding::check(root),
             Self::Conformance => conformance::check(root),
             Self::PeerBroker => steps::peer_broker(root),
             Self::Soak => steps::soak(root),
@@ -94,7 +108,15 @@ impl Step {
     fn needs_build(self) -> bool {
         !matches!(
             self,
-            Self::Fmt | Self::Tidy | Self::Deny | Self::Infra | Self::Clippy | Self::Doc | Self::Build
+            Self::Fmt
+                | Self::Tidy
+                | Self::Deny
+                | Self::Infra
+                | Self::Scripts
+                | Self::Workflows
+                | Self::Clippy
+                | Self::Doc
+                | Self::Build
         )
     }
 }

@@ -1,8 +1,10 @@
 //! The steps that call cargo.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::infra::{GRAPH_TYPES, Tools};
 use super::report::{Outcome, Tests};
 use super::summary::cargo_test_line;
 use crate::process::{cargo, find, run, run_reading};
@@ -25,6 +27,27 @@ pub(super) fn deny(root: &Path) -> Outcome {
     let mut deny = cargo(root);
     deny.args(["deny", "--locked", "--log-level", "error", "check", "--hide-inclusion-graph"]);
     run(deny.args(["bans", "licenses", "sources"])).into()
+}
+
+/// The folder of GitHub's workflows.
+const WORKFLOWS: &str = ".github/workflows";
+/// The folder of the repository with actionlint's pinned version.
+const ACTIONLINT: &str = "xtask/tools/actionlint";
+
+/// What actionlint finds in the workflows. It would call shellcheck and pyflakes too, where they happen to be installed.
+pub(super) fn workflows(root: &Path) -> Outcome {
+    if find("go").is_none() {
+        return Outcome::not_run("go is not on PATH");
+    }
+    let lint = || {
+        let mut lint = Command::new(packages::go(root, ACTIONLINT)?);
+        lint.current_dir(root).args(["-no-color", "-shellcheck=", "-pyflakes="]);
+        for workflow in fs::read_dir(root.join(WORKFLOWS))? {
+            lint.arg(workflow?.path());
+        }
+        run(&mut lint)
+    };
+    lint().into()
 }
 
 pub(super) fn clippy(root: &Path) -> Outcome {
@@ -89,6 +112,9 @@ const PEER_BROKER: WithPackage = WithPackage {
     variable: "PEER_BROKER",
 };
 
+/// What the names of the tests that deploy changed Bicep hold.
+const DEPLOYMENT: &str = "infrastructure::";
+
 /// What the names of the fault runs hold.
 const FAULTS: &str = "faults::";
 
@@ -99,7 +125,7 @@ pub(super) fn test(root: &Path) -> Outcome {
     for apart in [AZURITE, SCHEMAS, CUSTOM_HANDLER, PEER_BROKER] {
         command.args(["--skip", apart.filter]);
     }
-    tests(&mut command)
+    tests(command.args(["--skip", DEPLOYMENT]))
 }
 
 /// The fault runs, one after the other, because some of them measure, and with their counts shown.
@@ -127,6 +153,17 @@ pub(super) fn custom_handler(root: &Path) -> Outcome {
 /// The system tests of the client on a broker that is not ours.
 pub(super) fn peer_broker(root: &Path) -> Outcome {
     PEER_BROKER.run(root)
+}
+
+/// The system tests that change the Bicep and deploy what its compiler makes of it.
+pub(super) fn deployment(root: &Path) -> Outcome {
+    let tools = match Tools::find("deployments of changed Bicep") {
+        Ok(tools) => tools,
+        Err(missing) => return Outcome::not_run(missing),
+    };
+    let mut command = cargo(root);
+    command.env("BICEP", tools.bicep).env(GRAPH_TYPES, tools.graph_types);
+    tests(command.args(["test", "--locked", "--workspace", "--test", "it", "--", DEPLOYMENT]))
 }
 
 /// A short soak; `cargo xtask soak` is the long one.

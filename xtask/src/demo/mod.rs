@@ -5,11 +5,12 @@ mod caller;
 mod journey;
 mod summary;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use lab::{AppIdentity, Lab, LabConfig};
+use lab::stage::{PACKAGE, Role};
+use lab::{AppIdentity, Lab, LabConfig, Packages};
 
 use crate::stage::{Profile, build_handler};
 use crate::{Result, block_on};
@@ -34,16 +35,27 @@ pub(crate) struct Arguments {
     /// Build the handler as it is deployed, which takes minutes
     #[arg(long)]
     release: bool,
+    /// Build nothing, and run provider/released-package.zip and customer/released-package.zip of this folder as they are
+    #[arg(long, value_name = "DIR", conflicts_with = "release")]
+    packages: Option<PathBuf>,
 }
 
 /// How long the last status may take to be recorded.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &Arguments, root: &Path) -> Result<()> {
-    println!("Building the handler …");
-    let profile = if arguments.release { Profile::Release } else { Profile::Debug };
-    let executable = build_handler(root, profile)?;
-    let mut config = LabConfig::new(root, executable);
+    let mut config = match &arguments.packages {
+        Some(folder) => {
+            let package = |role: Role| folder.join(role.as_str()).join(PACKAGE);
+            let packages = Packages { provider: package(Role::Provider), customer: package(Role::Customer) };
+            LabConfig { packages: Some(packages), ..LabConfig::new(root, PathBuf::new()) }
+        }
+        None => {
+            println!("Building the handler …");
+            let profile = if arguments.release { Profile::Release } else { Profile::Debug };
+            LabConfig::new(root, build_handler(root, profile)?)
+        }
+    };
     if arguments.client_secret || arguments.breakage == Some(Break::Secret) {
         config.app_identity = AppIdentity::ClientSecret;
     }

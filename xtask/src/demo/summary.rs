@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab::{COMMAND_QUEUE, Lab, STATUS_QUEUE};
+use lab::Lab;
 
 use super::journey::Journey;
 use crate::Result;
@@ -18,7 +18,7 @@ pub(crate) fn print(journeys: &[Journey], lab: &Lab, took: Duration) -> Result<(
         "customer", "queue", "received", "delivered", "completed", "abandoned", "dead-letters", "duplicates"
     );
     for customer in lab.customers() {
-        for queue in [COMMAND_QUEUE, STATUS_QUEUE] {
+        for queue in customer.queues() {
             let counts = customer.namespace.counts(queue)?;
             println!(
                 "  {:<9} {:<20} {:>8} {:>9} {:>9} {:>9} {:>12} {:>10}",

@@ -89,41 +89,111 @@ mod tests {
     use super::super::source;
     use super::*;
 
-    /// The faults of this repository with one file changed.
-    fn faults(path: &str, from: &str, to: &str) -> Vec<String> {
+    /// The faults of this repository with pieces of some files replaced.
+    fn faults(changes: &[(&str, &str, &str)]) -> Vec<String> {
         let mut files = source::read(&crate::repository_root()).unwrap();
-        for file in files.iter_mut().filter(|file| file.path == path) {
+        for (path, from, to) in changes {
+            let file = files.iter_mut().find(|file| file.path == *path).unwrap();
             assert!(file.text.contains(from), "{path} has no {from}");
-            file.text = file.text.replace(from, to);
+            file.text = file.text.replacen(from, to, 1);
         }
         check(&files).iter().map(ToString::to_string).collect()
     }
 
+    /// Code, sample and template of each role, a setting that it has, and how that is read.
+    const ROLES: [[&str; 5]; 2] = [
+        [
+            "handlers/src/config/provider.rs",
+            "local.settings.sample/provider.json",
+            "infra/provider/main.bicep",
+            "StatusPollWindow",
+            "\"StatusPollWindow\"",
+        ],
+        [
+            "handlers/src/config/customer.rs",
+            "local.settings.sample/customer.json",
+            "infra/customer/main.bicep",
+            "AllowedActions",
+            "\"AllowedActions\"",
+        ],
+    ];
+
+    /// The snapshots that are made from a role's template.
+    fn snapshots(template: &str) -> &'static [&'static str] {
+        if template.contains("provider") {
+            &[
+                "tests/infra/provider.snapshot.json",
+                "tests/infra/variants/provider-private.snapshot.json",
+                "tests/infra/variants/provider-secret.snapshot.json",
+            ]
+        } else {
+            &[
+                "tests/infra/contoso.snapshot.json",
+                "tests/infra/fabrikam.snapshot.json",
+                "tests/infra/onboarding/northwind.snapshot.json",
+                "tests/infra/variants/customer-private.snapshot.json",
+            ]
+        }
+    }
+
+    fn missing(path: &str, name: &str, other: &str) -> String {
+        format!("{path}: the setting `{name}` is missing, which {other} has")
+    }
+
     #[test]
-    fn a_setting_that_one_of_three_places_lacks_or_has_alone_is_named() {
-        const CODE: &str = "handlers/src/config/customer.rs";
-        const SAMPLE: &str = "local.settings.sample/provider.json";
-        let missing = |path: &str, name: &str, other: &str| {
-            format!("{path}: the setting `{name}` is missing, which {other} has")
-        };
-        assert_eq!(faults("README.md", "", ""), Vec::<String>::new());
+    fn a_setting_that_one_of_three_places_has_alone_is_named_in_both_others() {
+        assert_eq!(faults(&[]), Vec::<String>::new());
+        for [code, sample, template, name, read] in ROLES {
+            let alone = |place: &str| {
+                let (others, path, key): (Vec<_>, _, _) = match place {
+                    _ if place == code => (vec![sample, template], code, read),
+                    _ if place == sample => (vec![code, template], sample, name),
+                    _ => (vec![sample, code], snapshots(template)[0], name),
+                };
+                let mut expected: Vec<_> =
+                    others.into_iter().map(|other| missing(other, "NewSetting", place)).collect();
+                let (from, to) = (format!("\"{name}\""), format!("\"NewSetting\": \"\", \"{name}\""));
+                let found = if place == code {
+                    faults(&[(path, key, &format!("(\"NewSetting\", {key}).1"))])
+                } else {
+                    faults(&[(path, &from, &to)])
+                };
+                expected.sort();
+                let mut found = found;
+                found.sort();
+                assert_eq!(found, expected);
+            };
+            [code, sample, template].into_iter().for_each(alone);
+        }
+    }
 
-        let found = faults(SAMPLE, "StatusPollWindow", "PollWindow");
-        let expected = missing(SAMPLE, "StatusPollWindow", "handlers/src/config/provider.rs");
-        assert!(found.contains(&expected), "{found:?}");
-        let expected = missing("infra/provider/main.bicep", "PollWindow", SAMPLE);
-        assert!(found.contains(&expected), "{found:?}");
+    #[test]
+    fn a_setting_that_one_of_three_places_lacks_is_named_there() {
+        for [code, sample, template, name, _] in ROLES {
+            let key = format!("\"{name}\"");
+            assert_eq!(faults(&[(sample, &key, "\"LOG_LEVEL\"")]), [missing(sample, name, code)]);
+            let none: Vec<_> =
+                snapshots(template).iter().map(|&path| (path, &*key, "\"LOG_LEVEL\"")).collect();
+            assert_eq!(faults(&none), [missing(template, name, sample)]);
+            // What one parameter file does not give, another does.
+            assert_eq!(faults(&none[1..]), Vec::<String>::new());
+            let unread = source::read(&crate::repository_root()).unwrap();
+            let times = unread.iter().find(|file| file.path == code).unwrap().text.matches(&key).count();
+            assert_eq!(faults(&vec![(code, &*key, "\"x\""); times]), [missing(code, name, sample)]);
+        }
+    }
 
-        let found = faults(CODE, "AllowedActions", "Actions");
-        let expected = missing(CODE, "AllowedActions", "local.settings.sample/customer.json");
-        assert!(found.contains(&expected), "{found:?}");
-
-        // Both customers have it: only when no parameter file gives it, is it missing.
+    #[test]
+    fn what_only_the_host_reads_is_left_out_and_what_is_local_is_not_deployed() {
         let snapshot = "tests/infra/contoso.snapshot.json";
-        let found = faults(snapshot, "\"LOG_LEVEL\"", "\"ServiceBusConnection\"");
+        for of_host in ["AzureWebJobsStorage__queueServiceUri", "AzureFunctionsJobHost__logging__x"] {
+            assert_eq!(
+                faults(&[(snapshot, "\"LOG_LEVEL\"", &format!("\"{of_host}\""))]),
+                Vec::<String>::new()
+            );
+        }
+        let found = faults(&[(snapshot, "\"LOG_LEVEL\"", "\"ServiceBusConnection\"")]);
         let expected = "infra/customer/main.bicep: the setting `ServiceBusConnection` is for local runs only";
         assert_eq!(found, [expected]);
-        let found = faults(snapshot, "__credential\": \"managedidentity\",\n    ", "");
-        assert_eq!(found, Vec::<String>::new());
     }
 }

@@ -5,9 +5,11 @@ mod claims;
 mod deployed_settings;
 pub(crate) mod infra;
 mod names;
+mod outputs;
 mod settings;
 mod source;
 mod style;
+mod workflows;
 
 use std::fmt;
 use std::path::Path;
@@ -18,7 +20,8 @@ use crate::Result;
 
 /// Check the repository's own rules
 ///
-/// File lengths, module headers, function names, documented and deployed settings, keys and roles in Bicep, claimed check numbers, cited tests, words that must not stand
+/// File lengths, module headers, function names, documented and deployed settings, keys and roles in Bicep, outputs that scripts ask for,
+/// claimed check numbers, cited tests, pinned actions, words that must not stand
 /// in a repository. It builds nothing and takes no time.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {}
@@ -69,7 +72,9 @@ pub(crate) fn inspect(root: &Path) -> Result<()> {
     faults.extend(settings::check(&files));
     faults.extend(deployed_settings::check(&files));
     faults.extend(infra::check(&files));
+    faults.extend(outputs::check(&files));
     faults.extend(citations::check(&files));
+    faults.extend(workflows::check(&files));
     let claims = claims::Claims::collect(&files);
     faults.extend(claims.faults());
 

@@ -16,9 +16,7 @@ const HEAD: &str = "\
 # Conformance
 
 What programs on Microsoft's unmodified SDKs, and one on our own client, were seen to do against the lab's broker. Written
-by `cargo xtask conformance --write`; `cargo xtask conformance` runs it all again and fails where a cell differs, and so does
-`cargo xtask check --only conformance` for all but Java: its `a_session_keeps_its_state` fails now and then, and has yet to
-be understood.
+by `cargo xtask conformance --write`; `cargo xtask check --only conformance` runs it all again and fails where a cell differs.
 
 Each case runs by two ways unless one is named: with a connection string over plain AMQP, and over TLS with a token that
 the SDK's own identity library took from the lab's token service. `ok` is a case that passed by all of them. What a case

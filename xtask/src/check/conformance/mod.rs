@@ -1,10 +1,11 @@
 //! Programs on Microsoft's unmodified SDKs, and one on our own client, run against the lab's broker and token service.
 //!
 //! Each program runs twice: with a connection string over plain AMQP, and over TLS with a token that its own identity
-//! library took from the token service; some a third time, over WebSocket. Another program takes tokens of each kind, once with each form of the service's
-//! refusals. A run has a world of its own and mostly waits, so some go at once. What the runs show is compared with
-//! `docs/conformance.md`, or written there.
+//! library took from the token service; some a third time, over WebSocket. Another program takes tokens of each kind, once
+//! with each form of the service's refusals, and one uses the blob endpoint. A run has a world of its own and mostly waits,
+//! so some go at once. What the runs show is compared with `docs/conformance.md`, or written there.
 
+mod blobs;
 mod identities;
 mod matrix;
 mod programs;
@@ -24,6 +25,7 @@ use lab::token_service::BodyForm;
 
 use super::report::{Outcome, Tests};
 use crate::{Result, block_on};
+use blobs::Blobs;
 use identities::Identities;
 use matrix::Matrix;
 use programs::{Language, Program};
@@ -62,12 +64,9 @@ pub(crate) fn run_task(arguments: &Arguments, root: &Path) -> Result<()> {
     if arguments.write { shown.matrix.write(root) } else { shown.matrix.compare(root) }
 }
 
-/// The step of `cargo xtask check`. Java's SDK runs in `cargo xtask conformance` only: after a receiver of a session was
-/// closed, the next one's lock is sometimes lost, and whose fault that is has yet to be found.
+/// The step of `cargo xtask check`.
 pub(super) fn check(root: &Path) -> Outcome {
-    let is_steady = |language: &Language| *language != Language::Java;
-    let languages: Vec<_> = Language::value_variants().iter().copied().filter(is_steady).collect();
-    let shown = Shown::of(root, &languages);
+    let shown = Shown::of(root, Language::value_variants());
     let verdict = shown.verdict().and_then(|()| shown.matrix.compare(root));
     let outcome = match (verdict, shown.lacking()) {
         (Err(fault), _) => Outcome::failed(fault),
@@ -182,6 +181,10 @@ fn planned(root: &Path, language: Language) -> Result<Vec<Planned>> {
             });
         }
     }
+    if let Some(program) = language.blob_program(root)? {
+        let (name, work) = (format!("{language}, blobs"), run_with_blobs(program).boxed());
+        plan.push(Planned { name, column: None, work });
+    }
     Ok(plan)
 }
 
@@ -195,4 +198,10 @@ async fn run_with_bus(program: Program, way: Way) -> Result<Run> {
 async fn run_with_identities(program: Program, form: BodyForm) -> Result<Run> {
     let identities = Identities::start(form).await?;
     run::run(&program, identities.environment(), identities.close()).await
+}
+
+/// Runs the program beside a storage account of its own.
+async fn run_with_blobs(program: Program) -> Result<Run> {
+    let blobs = Blobs::start().await?;
+    run::run(&program, blobs.environment(), blobs.close()).await
 }

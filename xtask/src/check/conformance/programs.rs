@@ -113,6 +113,17 @@ impl Language {
             _ => Ok(None),
         }
     }
+
+    /// The program that uses Blob Storage, for languages that have one.
+    ///
+    /// # Errors
+    /// As [`Language::bus_program`].
+    pub(super) fn blob_program(self, root: &Path) -> Result<Option<Program>> {
+        match self {
+            Self::Python => python(root, "blobs.py").map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 fn python(root: &Path, script: &str) -> Result<Program> {

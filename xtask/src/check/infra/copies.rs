@@ -73,12 +73,10 @@ impl<'a> Copies<'a> {
         let index = self.tools.graph_types.join("index.json");
         let mut publish = self.tools.bicep(&self.path);
         publish.arg("publish-extension").arg(index).args(["--target", "./graph.tgz"]);
-        let output = publish.output().map_err(|error| format!("bicep: {error}"))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let reason = String::from_utf8_lossy(&output.stderr);
-        Err(format!("the Microsoft Graph extension cannot be made from its types: {}", reason.trim()).into())
+        make(publish)?;
+        // Into the cache before there are several that would fill it: one that waits too long for the others gives up.
+        fs::write(self.path.join("graph.bicep"), "extension microsoftGraphV1\n")?;
+        make(self.bicep_in(&self.path, &["restore", "graph.bicep"]))
     }
 
     /// The folder to compile in, in which paths are those of the repository.
@@ -123,4 +121,14 @@ impl<'a> Copies<'a> {
         }
         Ok(faults)
     }
+}
+
+/// Runs the compiler to make the extension.
+fn make(mut command: Command) -> Result<()> {
+    let output = command.output().map_err(|error| format!("bicep: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    Err(format!("the Microsoft Graph extension cannot be made from its types: {}", reason.trim()).into())
 }

@@ -13,18 +13,24 @@ const ADVICE: &str = "use-recent-api-versions";
 ///
 /// # Errors
 /// It cannot be started.
-pub(super) fn of(mut command: Command, folder: &Path) -> Result<Vec<Fault>> {
+pub(super) fn of(command: Command, folder: &Path) -> Result<Vec<Fault>> {
+    let (advice, faults) = read(command, folder)?;
+    advice.iter().for_each(|line| println!("{line}"));
+    Ok(faults)
+}
+
+/// The same with the advice as lines.
+pub(super) fn read(mut command: Command, folder: &Path) -> Result<(Vec<String>, Vec<Fault>)> {
     let output = command.output().map_err(|error| format!("bicep: {error}"))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let (advice, text): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.contains(ADVICE));
-    advice.iter().for_each(|line| println!("{line}"));
     let mut faults = faults(&text.join("\n"), folder);
     if faults.is_empty() && !output.status.success() {
         let task = command.get_args().next().unwrap_or_default().to_string_lossy();
         faults.push(Fault::of_file("infra", format!("`bicep {task}` failed: {}", output.status)));
     }
-    Ok(faults)
+    Ok((advice.into_iter().map(str::to_owned).collect(), faults))
 }
 
 fn faults(text: &str, folder: &Path) -> Vec<Fault> {
@@ -67,6 +73,15 @@ mod tests {
             let faults: Vec<_> = faults(said, folder).iter().map(ToString::to_string).collect();
             assert_eq!(faults, [expected]);
         }
+    }
+
+    #[test]
+    fn advice_is_shown_and_is_no_fault() {
+        let said =
+            "/tmp/x/infra/a.bicep(9,53) : Warning use-recent-api-versions: Use more recent API version.";
+        let mut echo = Command::new("echo");
+        echo.arg(said);
+        assert_eq!(read(echo, Path::new("/tmp/x")).unwrap(), (vec![said.to_owned()], Vec::new()));
     }
 
     #[test]

@@ -19,25 +19,26 @@ use crate::{Result, process};
 use copies::Copies;
 
 /// Names the folder with `index.json` and `types.json` of the Microsoft Graph extension.
-const GRAPH_TYPES: &str = "MICROSOFT_GRAPH_TYPES";
+pub(super) const GRAPH_TYPES: &str = "MICROSOFT_GRAPH_TYPES";
 
-/// What the step needs beside the repository.
-struct Tools {
-    bicep: PathBuf,
-    graph_types: PathBuf,
+/// What steps with Bicep need beside the repository.
+pub(super) struct Tools {
+    /// The compiler.
+    pub(super) bicep: PathBuf,
+    /// The folder that [`GRAPH_TYPES`] names.
+    pub(super) graph_types: PathBuf,
 }
 
 impl Tools {
     /// # Errors
     /// One is missing; the text says how to get it, and what is left out without it.
-    fn find() -> std::result::Result<Self, String> {
-        const LEFT_OUT: &str = "lint, build, format and snapshots of the Bicep";
+    pub(super) fn find(left_out: &str) -> std::result::Result<Self, String> {
         let bicep = process::find("bicep").ok_or_else(|| {
-            format!("{LEFT_OUT}: bicep is not on PATH; its releases are at https://github.com/Azure/bicep/releases")
+            format!("{left_out}: bicep is not on PATH; its releases are at https://github.com/Azure/bicep/releases")
         })?;
         let graph_types = env::var_os(GRAPH_TYPES).map(PathBuf::from).ok_or_else(|| {
             format!(
-                "{LEFT_OUT}: {GRAPH_TYPES} does not name the folder with index.json and types.json of Microsoft Graph \
+                "{left_out}: {GRAPH_TYPES} does not name the folder with index.json and types.json of Microsoft Graph \
                  v1.0 1.0.0; they are in https://github.com/microsoftgraph/msgraph-bicep-types"
             )
         })?;
@@ -54,8 +55,11 @@ impl Tools {
     }
 }
 
+/// What is left out where the tools are missing.
+const LEFT_OUT: &str = "lint, build, format and snapshots of the Bicep";
+
 pub(super) fn run(root: &Path) -> Outcome {
-    let tools = match Tools::find() {
+    let tools = match Tools::find(LEFT_OUT) {
         Ok(tools) => tools,
         Err(missing) => return Outcome::not_run(missing),
     };

@@ -27,6 +27,12 @@ const CONNECTIONS: [&str; 4] = [
 /// What a setting's name ends with if it holds a secret.
 const SECRETS: [&str; 4] = ["secret", "password", "key", "connectionstring"];
 
+/// Last part of the types of resources that are keys, or rules by which Azure makes some.
+const KEYS: [&str; 4] = ["authorizationRules", "functionKeys", "keys", "systemKeys"];
+
+/// What the functions that list a resource's secrets have in their names, in small letters, after `list`.
+const LISTED: [&str; 6] = ["key", "sas", "secret", "connection", "credential", "callbackurl"];
+
 /// What only a secret has in it, in small letters.
 const MARKS: [&str; 5] = ["sharedaccesskey=", "accountkey=", "sharedaccesssignature", "?sig=", "&sig="];
 
@@ -35,6 +41,14 @@ pub(super) fn of_line(code: &str) -> Vec<String> {
     let calls = listing(code)
         .map(|call| format!("`{call}` reads a key from Azure: give an identity a role in place of it"));
     calls.into_iter().chain(secret(code).map(str::to_owned)).collect()
+}
+
+/// A secret that a parameter file gives in words: the compiler does not mind.
+pub(super) fn of_parameter(code: &str) -> Option<String> {
+    let (name, value) = code.strip_prefix("param ")?.split_once('=')?;
+    let (name, value) = (name.trim(), value.trim());
+    (is_secret(name) && value.starts_with('\'') && !value.trim_matches('\'').is_empty())
+        .then(|| format!("`{name}` is a secret: take it from the environment or a key vault"))
 }
 
 /// The same for what a parameter file comes to, and services that would take a key.
@@ -46,8 +60,9 @@ pub(super) fn of_resource(resource: &Value) -> Vec<String> {
         }
     }
     let kind = resource["type"].as_str().unwrap_or_default();
-    if kind.to_ascii_lowercase().ends_with("/authorizationrules") {
-        faults.push("an authorization rule is a key: give an identity a role in place of it".into());
+    let part = kind.rsplit('/').next().unwrap_or_default();
+    if KEYS.iter().any(|key| key.eq_ignore_ascii_case(part)) {
+        faults.push(format!("a resource of {kind} is a key: give an identity a role in place of it"));
     }
     if is_configuration(resource, "connectionstrings") {
         faults.push("connection strings hold keys: reach the service by identity".into());
@@ -77,12 +92,16 @@ fn of_setting(name: &str, value: &Value) -> Option<String> {
     if CONNECTIONS.iter().any(|connection| connection.eq_ignore_ascii_case(name)) {
         return Some(format!("the app setting `{name}` holds a key: give `{name}__…` in place of it"));
     }
-    let lower = name.to_ascii_lowercase();
     let value = value.as_str().unwrap_or_default();
-    let is_secret = !lower.contains("__") && SECRETS.iter().any(|end| lower.ends_with(end));
-    let is_kept_elsewhere = value.is_empty() || value.contains("@Microsoft.KeyVault(");
-    (is_secret && !is_kept_elsewhere)
+    let is_kept_elsewhere = value.is_empty() || value.starts_with("@Microsoft.KeyVault(");
+    (is_secret(name) && !is_kept_elsewhere)
         .then(|| format!("the app setting `{name}` must be empty or a reference to a key vault"))
+}
+
+/// Whether a setting or parameter of that name holds a secret.
+fn is_secret(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    !lower.contains("__") && SECRETS.iter().any(|end| lower.ends_with(end))
 }
 
 /// Keys in any string of a resource.
@@ -95,12 +114,17 @@ fn within(value: &Value) -> Vec<String> {
     }
 }
 
-/// The first call of a function that lists a resource's secrets: `listKeys`, `listAccountSas`.
+/// The first call of a function that lists a resource's secrets: `listKeys`, `listAccountSas`. The compiler takes any
+/// name that starts with `list`, in any case.
 fn listing(code: &str) -> Option<&str> {
     code.split_inclusive('(').find_map(|piece| {
-        let before = piece.strip_suffix('(')?;
+        let before = piece.strip_suffix('(')?.trim_end();
         let word = before.rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next()?;
-        word.strip_prefix("list")?.starts_with(|first: char| first.is_ascii_uppercase()).then_some(word)
+        let listed = word.get(..4).filter(|start| start.eq_ignore_ascii_case("list")).and(word.get(4..))?;
+        let lower = listed.to_ascii_lowercase();
+        let is_of_azure = listed.starts_with(|first: char| first.is_ascii_uppercase())
+            || LISTED.iter().any(|secret| lower.contains(secret));
+        is_of_azure.then_some(word)
     })
 }
 

@@ -1,4 +1,5 @@
-//! Rules for the Bicep that its compiler lets pass: what Flex Consumption refuses, which roles there are, no keys.
+//! Rules for the Bicep that its compiler lets pass: what Flex Consumption refuses, which roles there are, no keys;
+//! and that nothing silences it.
 //!
 //! The compiler takes any string for a value that has known ones, and knows no plan. Sources are read line by line, for
 //! what no parameter file of ours switches on; the snapshots of `tests/infra`, which `cargo xtask check --only infra`
@@ -6,6 +7,7 @@
 
 mod flex;
 mod keys;
+mod lint;
 mod roles;
 
 use serde_json::Value;
@@ -24,6 +26,8 @@ pub(super) fn check(files: &[SourceFile]) -> Vec<Fault> {
     for file in files {
         if file.path.ends_with(".bicep") || file.path.ends_with(".bicepparam") {
             faults.extend(of_source(file));
+        } else if file.path == lint::CONFIGURATION {
+            faults.extend(lint::of_configuration(file));
         } else if is_snapshot(&file.path) {
             match serde_json::from_str(&file.text) {
                 Ok(snapshot) => faults.extend(of_snapshot(&file.path, &snapshot)),
@@ -45,8 +49,11 @@ fn of_source(file: &SourceFile) -> Vec<Fault> {
         let code = code(line);
         let mut found = flex::of_line(code);
         found.extend(keys::of_line(code));
+        found.extend(lint::of_line(line));
         if file.path.ends_with(".bicep") {
             found.extend(roles::of_line(code));
+        } else {
+            found.extend(keys::of_parameter(code));
         }
         faults.extend(found.into_iter().map(|what| Fault::at(&file.path, number, what)));
     }

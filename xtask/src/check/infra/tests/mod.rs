@@ -1,3 +1,5 @@
+mod compiler;
+
 use std::fs;
 use std::io::Write;
 
@@ -69,7 +71,7 @@ struct World {
 impl World {
     /// None where there is no compiler, which is said. Continuous integration must have one.
     fn new() -> Option<Self> {
-        let tools = match Tools::find() {
+        let tools = match Tools::find(LEFT_OUT) {
             Ok(tools) => tools,
             Err(missing) => {
                 assert_ne!(env::var("CI").as_deref(), Ok("true"), "{missing}");
