@@ -10,7 +10,7 @@ use fe2o3_amqp::session::SessionHandle;
 use rustls::ClientConfig;
 
 use crate::cbs::Authorization;
-use crate::connection::Connection;
+use crate::connection::{Connection, TransportType};
 use crate::connection_string::{ConnectionString, Endpoint};
 use crate::credential::Credential;
 use crate::error::{ErrorKind, Result, ServiceBusError};
@@ -31,6 +31,19 @@ impl ServiceBusClient {
     /// Starts to describe a client.
     pub fn builder() -> ServiceBusClientBuilder {
         ServiceBusClientBuilder::new()
+    }
+
+    /// Checks what [`ServiceBusClientBuilder::open_connection_string`] would be given, and that senders and receivers of these
+    /// `entities` could then be made. Nothing is connected. Addition to the official crate.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] names the part that is missing or wrong, and repeats nothing of the text.
+    pub fn check_connection_string<'a>(
+        connection_string: &str,
+        entities: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
+        let parsed = ConnectionString::parse(connection_string)?;
+        entities.into_iter().try_for_each(|entity| check_entity(parsed.entity_path.as_deref(), entity))
     }
 
     /// A sender to the queue or topic `name`. Nothing is sent and no link is attached before its first use.
@@ -81,6 +94,7 @@ pub struct ServiceBusClientBuilder {
     application_id: Option<String>,
     retry: RetryOptions,
     tls: Option<Arc<ClientConfig>>,
+    transport: TransportType,
 }
 
 impl ServiceBusClientBuilder {
@@ -102,6 +116,11 @@ impl ServiceBusClientBuilder {
     /// Sets whom TLS trusts, instead of the roots of the machine or of `SSL_CERT_FILE`. Addition to the official crate.
     pub fn with_tls_config(self, config: Arc<ClientConfig>) -> Self {
         Self { tls: Some(config), ..self }
+    }
+
+    /// Sets how AMQP travels. Addition to the official crate.
+    pub fn with_transport_type(self, transport: TransportType) -> Self {
+        Self { transport, ..self }
     }
 
     /// A client of the namespace `host` or `host:port` that asks with tokens of `credential`. It connects at its first use.
@@ -141,6 +160,7 @@ impl ServiceBusClientBuilder {
                 application_id: self.application_id,
                 retry: self.retry,
                 tls: self.tls,
+                transport: self.transport,
                 connection: Slot::empty(),
                 closed: AtomicBool::new(false),
             }),
@@ -165,6 +185,7 @@ pub(crate) struct ClientCore {
     application_id: Option<String>,
     pub(crate) retry: RetryOptions,
     tls: Option<Arc<ClientConfig>>,
+    transport: TransportType,
     connection: Slot<Connection>,
     closed: AtomicBool,
 }
@@ -196,8 +217,10 @@ impl ClientCore {
     pub(crate) async fn session(&self, entity: &str) -> Result<(SessionHandle<()>, Ground)> {
         let limit = self.retry.limit();
         self.check_open()?;
-        let opening =
-            || Connection::open(&self.endpoint, self.tls.clone(), self.application_id.as_deref(), limit);
+        let opening = || {
+            let application_id = self.application_id.as_deref();
+            Connection::open(&self.endpoint, self.transport, self.tls.clone(), application_id, limit)
+        };
         let connection = self.connection.get_or_make(opening).await?;
         if let Err(closed) = self.check_open() {
             // The client was closed while the connection was being opened, and nobody else will close it.
@@ -223,13 +246,21 @@ impl ClientCore {
         if name.is_empty() {
             return Err(ServiceBusError::new(ErrorKind::InvalidRequest, "the name of the entity is empty"));
         }
-        match &self.only_entity {
-            Some(only) if !only.eq_ignore_ascii_case(name) => Err(ServiceBusError::new(
-                ErrorKind::InvalidRequest,
-                format!("the connection string is for the entity `{only}` and not for `{name}`"),
-            )),
-            _ => Ok(()),
-        }
+        check_entity(self.only_entity.as_deref(), name)
+    }
+}
+
+/// That a connection string whose `EntityPath` is `only` opens the entity `name`. What the string holds is not told.
+fn check_entity(only: Option<&str>, name: &str) -> Result<()> {
+    match only {
+        Some(only) if !only.eq_ignore_ascii_case(name) => Err(ServiceBusError::new(
+            ErrorKind::InvalidRequest,
+            format!(
+                "connection string: `EntityPath` names another entity than `{name}`; take a connection string of the \
+                 namespace"
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

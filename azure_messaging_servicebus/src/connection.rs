@@ -1,43 +1,48 @@
 //! The one connection of a client: TCP, TLS, SASL and Open, the sessions on it, and its `$cbs` node.
 
+mod dial;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use fe2o3_amqp::Session;
 use fe2o3_amqp::connection::ConnectionHandle;
-use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::session::{BeginError, SessionHandle};
-use fe2o3_amqp::{Connection as AmqpConnection, Session};
-use fe2o3_amqp_types::definitions::Fields;
-use fe2o3_amqp_types::primitives::{Symbol, Value};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
-use tokio_rustls::TlsConnector;
 use tracing::debug;
-use uuid::Uuid;
 
 use crate::cbs::Cbs;
 use crate::connection_string::Endpoint;
 use crate::credential::Token;
 use crate::error::{ErrorKind, Result, ServiceBusError, amqp};
 use crate::recovery::{Alive, Step, within};
-use crate::tls;
-use crate::wire::{Tap, Watches};
+use crate::wire::Watches;
+use dial::dial;
 
-/// The connection is given up when nothing arrives for this long; the peer is told half of it and keeps writing.
-const IDLE_TIMEOUT_MILLIS: u32 = 60_000;
 /// A frame is written at least this often while links are in use, and in half the time that the service allows. It allows two to
 /// four minutes of silence, and fe2o3-amqp of its own writes only when the whole of it has passed, which would be too close.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// What the service itself offers.
-const MAX_FRAME_SIZE: u32 = 65_536;
+
+/// How AMQP travels. Addition to the official crate, named as in the SDK for .NET.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportType {
+    /// In TLS, on port 5671 unless the namespace names another.
+    #[default]
+    AmqpTcp,
+    /// In a WebSocket in TLS, on port 443 unless the namespace names another: for networks that let nothing else out. Needs the
+    /// cargo feature `websocket`.
+    #[cfg(feature = "websocket")]
+    AmqpWebSockets,
+}
 
 /// An open connection. It is closed when the last link on it is gone, or by [`Connection::close`].
 pub(crate) struct Connection {
@@ -54,6 +59,7 @@ impl Connection {
     /// Opens a connection within `limit`. `tls` is None for the roots of the machine.
     pub(crate) async fn open(
         endpoint: &Endpoint,
+        transport: TransportType,
         tls: Option<Arc<ClientConfig>>,
         application_id: Option<&str>,
         limit: Duration,
@@ -61,7 +67,7 @@ impl Connection {
         // The futures of fe2o3-amqp have many kilobytes, more in a debug build, and each caller's holds those below it twice
         // over: what is not on the path of every message goes to the heap, here and elsewhere, so that no stack overflows.
         let watches = Arc::new(Watches::default());
-        let dialing = Box::pin(dial(endpoint, tls, application_id, Arc::clone(&watches)));
+        let dialing = Box::pin(dial(endpoint, transport, tls, application_id, Arc::clone(&watches)));
         let handle = within(limit, Step::Connect, &endpoint.namespace, dialing).await?;
         debug!(namespace = %endpoint.namespace, "connected");
         let connection = Arc::new(Self {
@@ -170,72 +176,4 @@ async fn keep_alive(connection: Weak<Connection>, every: Duration) {
         let Some(connection) = connection.upgrade() else { return };
         connection.cbs.touch().await;
     }
-}
-
-async fn dial(
-    endpoint: &Endpoint,
-    tls: Option<Arc<ClientConfig>>,
-    application_id: Option<&str>,
-    watches: Arc<Watches>,
-) -> Result<ConnectionHandle<()>> {
-    let doing = format!("connecting to `{}`", endpoint.namespace);
-    let unreachable = |error: std::io::Error| {
-        ServiceBusError::with_source(
-            ErrorKind::ServiceCommunicationProblem,
-            format!("{doing}: {error}"),
-            error,
-        )
-    };
-    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(unreachable)?;
-    // Frames are small and answers are waited for: without this, Nagle's algorithm and delayed acknowledgements cost
-    // three quarters of the rate.
-    tcp.set_nodelay(true).map_err(unreachable)?;
-
-    let builder = AmqpConnection::builder()
-        .container_id(Uuid::new_v4().to_string())
-        .hostname(Some(endpoint.host.as_str()))
-        .sasl_hostname(Some(endpoint.host.as_str()))
-        .sasl_profile(SaslProfile::Anonymous)
-        .max_frame_size(MAX_FRAME_SIZE)
-        .idle_time_out(IDLE_TIMEOUT_MILLIS)
-        .properties(open_properties(application_id));
-    let opened = if endpoint.tls {
-        let config = tls.map_or_else(tls::system_roots, Ok)?;
-        let name = ServerName::try_from(endpoint.host.clone()).map_err(|error| {
-            ServiceBusError::with_source(
-                ErrorKind::InvalidRequest,
-                format!("{doing}: no valid host name"),
-                error,
-            )
-        })?;
-        let stream = TlsConnector::from(config).connect(name, tcp).await.map_err(unreachable)?;
-        builder.open_with_stream(Tap::new(stream, watches)).await
-    } else {
-        builder.open_with_stream(Tap::new(tcp, watches)).await
-    };
-    opened.map_err(|error| match &error {
-        fe2o3_amqp::connection::OpenError::RemoteClosedWithError(refusal) => {
-            amqp::from_service(&doing, refusal)
-        }
-        _ => ServiceBusError::with_source(
-            ErrorKind::ServiceCommunicationProblem,
-            format!("{doing}: opening AMQP: {error}"),
-            error,
-        ),
-    })
-}
-
-fn open_properties(application_id: Option<&str>) -> Fields {
-    let product = "azure_messaging_servicebus";
-    let agent = format!("{product}/{}", env!("CARGO_PKG_VERSION"));
-    let agent = application_id.map_or_else(|| agent.clone(), |application| format!("{application} {agent}"));
-    [
-        ("product", product.to_owned()),
-        ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("platform", std::env::consts::OS.to_owned()),
-        ("user-agent", agent),
-    ]
-    .into_iter()
-    .map(|(key, value)| (Symbol::from(key), Value::String(value)))
-    .collect()
 }

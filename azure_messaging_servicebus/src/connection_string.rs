@@ -5,6 +5,7 @@
 use azure_core::credentials::Secret;
 use url::Url;
 
+use crate::connection::TransportType;
 use crate::credential::Credential;
 use crate::error::{ErrorKind, Result, ServiceBusError};
 use crate::sas::SharedKey;
@@ -13,13 +14,17 @@ use crate::sas::SharedKey;
 const AMQPS_PORT: u16 = 5671;
 /// Plain AMQP, spoken by the emulator only.
 const AMQP_PORT: u16 = 5672;
+/// WebSockets inside TLS.
+#[cfg(feature = "websocket")]
+const HTTPS_PORT: u16 = 443;
 
 /// Where a namespace listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     /// Host name without port, as it goes into Open and into the TLS handshake.
     pub(crate) host: String,
-    pub(crate) port: u16,
+    /// The port that the operator named, if he did.
+    named_port: Option<u16>,
     /// Host as the operator wrote it, with its port if he named one. Tokens are made for it.
     pub(crate) namespace: String,
     pub(crate) tls: bool,
@@ -52,9 +57,19 @@ impl Endpoint {
         }
         Some(Self {
             namespace: url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
-            port: url.port().unwrap_or(if plain { AMQP_PORT } else { AMQPS_PORT }),
+            named_port: url.port(),
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             tls: !plain,
+        })
+    }
+
+    /// Where to connect for `transport`.
+    pub(crate) fn port(&self, transport: TransportType) -> u16 {
+        self.named_port.unwrap_or(match transport {
+            TransportType::AmqpTcp if self.tls => AMQPS_PORT,
+            #[cfg(feature = "websocket")]
+            TransportType::AmqpWebSockets if self.tls => HTTPS_PORT,
+            _ => AMQP_PORT,
         })
     }
 
@@ -148,8 +163,14 @@ mod tests {
     fn client_c07_the_parts_of_a_connection_string_are_read() {
         let check = |text: &str, host: &str, port: u16, namespace: &str, tls: bool, entity: Option<&str>| {
             let parsed = ConnectionString::parse(text).unwrap();
-            let endpoint = Endpoint { host: host.into(), port, namespace: namespace.into(), tls };
-            assert_eq!((parsed.endpoint, parsed.entity_path.as_deref()), (endpoint, entity), "{text}");
+            let Endpoint { host: found_host, namespace: found_namespace, .. } = &parsed.endpoint;
+            assert_eq!((found_host.as_str(), found_namespace.as_str()), (host, namespace), "{text}");
+            assert_eq!(
+                (parsed.endpoint.port(TransportType::AmqpTcp), parsed.endpoint.tls),
+                (port, tls),
+                "{text}"
+            );
+            assert_eq!(parsed.entity_path.as_deref(), entity, "{text}");
         };
         let azure = "contoso.servicebus.windows.net";
         check(&format!("Endpoint=sb://{azure}/;{KEY}"), azure, 5671, azure, true, None);
@@ -209,7 +230,7 @@ mod tests {
     fn client_c04_a_token_is_made_for_the_namespace_as_it_was_written() {
         let check = |namespace: &str, host: &str, port: u16, audience: &str| {
             let endpoint = Endpoint::of_namespace(namespace).unwrap();
-            assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port));
+            assert_eq!((endpoint.host.as_str(), endpoint.port(TransportType::AmqpTcp)), (host, port));
             assert_eq!(endpoint.audience("q/$DeadLetterQueue"), audience);
         };
         check(

@@ -46,11 +46,19 @@ mod sas;
 mod sender;
 mod settlement;
 mod tls;
+#[cfg(fuzzing)]
+pub mod untrusted;
+#[cfg(all(test, not(fuzzing)))]
+mod untrusted;
 mod wire;
 
 pub use client::{ServiceBusClient, ServiceBusClientBuilder};
+pub use connection::TransportType;
 pub use error::{ErrorKind, Result, ServiceBusError};
-pub use message::{Message, MessageBatch, MessageState, PropertyValue, ReceivedMessage, SystemProperties};
+pub use message::{
+    AmqpMessageBody, AmqpValue, Message, MessageBatch, MessageState, PropertyValue, ReceivedMessage,
+    SystemProperties,
+};
 pub use receiver::{
     AbandonMessageOptions, CompleteMessageOptions, CreateReceiverOptions, DeadLetterMessageOptions,
     DeferMessageOptions, PeekMessagesOptions, ReceiveDeferredMessagesOptions, ReceiveMessageOptions,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use fe2o3_amqp::Sendable;
 use fe2o3_amqp_types::messaging::message::__private::Serializable;
-use fe2o3_amqp_types::messaging::{self, Batch, Data, MessageAnnotations, MessageId, Properties};
+use fe2o3_amqp_types::messaging::{self, Batch, Body, Data, MessageAnnotations, MessageId, Properties};
 use fe2o3_amqp_types::primitives::Value;
 use tracing::debug;
 
@@ -106,7 +106,7 @@ impl MessageBatch {
     }
 
     /// The head is that of the first message: the service goes by it to a session or a partition, and else ignores it.
-    fn envelope(&self, sections: Vec<Data>) -> messaging::Message<Batch<Data>> {
+    fn envelope(&self, sections: Vec<Data>) -> messaging::Message<Body<Value>> {
         let properties = Properties {
             message_id: self.message_id.clone().map(MessageId::String),
             group_id: self.session_id.clone(),
@@ -121,7 +121,7 @@ impl MessageBatch {
             message_annotations: annotations,
             properties: (properties != Properties::default()).then_some(properties),
             application_properties: None,
-            body: Batch::new(sections),
+            body: Body::Data(Batch::new(sections)),
             footer: None,
         }
     }

@@ -11,7 +11,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::property::from_timestamp;
-use super::{MessageState, PropertyValue, ReceivedMessage, SystemProperties};
+use super::{AmqpMessageBody, MessageState, PropertyValue, ReceivedMessage, SystemProperties};
 use crate::error::{ErrorKind, Result, ServiceBusError};
 use crate::wire::check;
 
@@ -62,7 +62,7 @@ pub(crate) fn received(
         system.state = state_of(annotations);
         locked_until = moment_of(annotations, LOCKED_UNTIL);
     }
-    (ReceivedMessage::new(body(message.body), properties, system), locked_until)
+    (ReceivedMessage::new(AmqpMessageBody::read(message.body), properties, system), locked_until)
 }
 
 /// A message that came whole through `$management`, with its lock's end.
@@ -85,25 +85,6 @@ pub(crate) fn decode_received(bytes: &[u8]) -> Result<(ReceivedMessage, Option<O
 /// As [`decode_received`].
 pub(crate) fn decode_peeked(bytes: &[u8]) -> Result<ReceivedMessage> {
     Ok(decode_received(bytes)?.0.not_delivered())
-}
-
-/// Data sections joined, or the text or bytes of a value. A sequence, or a value of another type, has no bytes that a
-/// reader could expect: it reads as empty.
-fn body(body: Body<Value>) -> Vec<u8> {
-    match body {
-        Body::Data(sections) => {
-            let mut sections = sections.into_iter().map(|section| section.0.into_vec());
-            let mut joined = sections.next().unwrap_or_default();
-            sections.for_each(|section| joined.extend_from_slice(&section));
-            joined
-        }
-        Body::Value(value) => match value.0 {
-            Value::String(text) => text.into_bytes(),
-            Value::Binary(bytes) => bytes.into_vec(),
-            _ => Vec::new(),
-        },
-        Body::Sequence(_) | Body::Empty => Vec::new(),
-    }
 }
 
 fn application_properties(properties: ApplicationProperties) -> HashMap<String, PropertyValue> {

@@ -3,7 +3,7 @@
 use fe2o3_amqp::Sendable;
 use fe2o3_amqp_types::messaging::message::__private::Serializable;
 use fe2o3_amqp_types::messaging::{
-    self, ApplicationProperties, Batch, Data, Header, MessageAnnotations, MessageId, Properties,
+    self, ApplicationProperties, Body, Header, MessageAnnotations, MessageId, Properties,
 };
 use fe2o3_amqp_types::primitives::{SimpleValue, Symbol, Value};
 use serde_amqp::serialized_size;
@@ -21,12 +21,13 @@ pub(super) const PARTITION_KEY: &str = "x-opt-partition-key";
 const MAX_ID: usize = 128;
 
 /// What a link sends: a message, or a batch of them.
-pub(crate) type Outgoing = Sendable<Batch<Data>>;
+pub(crate) type Outgoing = Sendable<Body<Value>>;
 
 /// `message` in the form that a link sends. Only what is set is written.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidRequest`] for an id above 128 characters or a time to live that is negative or does not fit.
+/// [`ErrorKind::InvalidRequest`] for an id above 128 characters, a time to live that is negative or does not fit, or a body that
+/// has no encoding.
 pub(crate) fn encode(message: Message) -> Result<Outgoing> {
     for (name, id) in [
         ("message id", &message.message_id),
@@ -46,7 +47,7 @@ pub(crate) fn encode(message: Message) -> Result<Outgoing> {
         message_annotations: annotations(&message),
         application_properties: application_properties(&message),
         properties: properties(&message),
-        body: Batch::new(vec![Data(message.body.into())]),
+        body: message.body.write()?,
         footer: None,
     };
     Ok(Sendable::from(sections))

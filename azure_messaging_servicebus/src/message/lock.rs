@@ -1,20 +1,20 @@
 //! The lock that a receiver holds on a message: what it takes to settle it, once.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azure_core::time::OffsetDateTime;
 use fe2o3_amqp::link::delivery::DeliveryInfo;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::property::to_timestamp;
 use crate::receiver::Command;
 
 /// The lock on a received message.
 pub(crate) struct Lock {
     token: Option<Uuid>,
-    /// Milliseconds since 1970, or [`NO_END`].
-    until: AtomicI64,
+    end: Mutex<End>,
     state: AtomicU8,
     /// None for a message that came through `$management`.
     route: Option<Route>,
@@ -30,7 +30,24 @@ pub(crate) struct Route {
     pub(crate) link: mpsc::WeakSender<Command>,
 }
 
-const NO_END: i64 = i64::MAX;
+/// When a lock runs out.
+#[derive(Clone, Copy, Default)]
+struct End {
+    /// By the clock of the service.
+    until: Option<OffsetDateTime>,
+    /// On this machine, whose clock may be set meanwhile. None when the service alone knows.
+    deadline: Option<Instant>,
+}
+
+impl End {
+    /// The end of a lock that has come at `now`. One that comes with no time left says that the clocks of service and machine
+    /// do not agree: then only the service can tell.
+    fn of(until: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
+        let left = until.and_then(|until| std::time::Duration::try_from(until - now).ok());
+        let left = left.filter(|left| !left.is_zero());
+        Self { until, deadline: left.and_then(|left| Instant::now().checked_add(left)) }
+    }
+}
 
 const HELD: u8 = 0;
 const SETTLED: u8 = 1;
@@ -48,10 +65,9 @@ impl Lock {
     }
 
     fn new(token: Option<Uuid>, route: Option<Route>, until: Option<OffsetDateTime>) -> Self {
-        let until = until.map_or(NO_END, |until| to_timestamp(until).milliseconds());
         Self {
             token,
-            until: AtomicI64::new(until),
+            end: Mutex::new(End::of(until, OffsetDateTime::now_utc())),
             state: AtomicU8::new(HELD),
             route,
             is_link_used: AtomicBool::new(false),
@@ -73,19 +89,17 @@ impl Lock {
     }
 
     pub(crate) fn until(&self) -> Option<OffsetDateTime> {
-        match self.until.load(Ordering::Relaxed) {
-            NO_END => None,
-            millis => OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok(),
-        }
+        self.end().until
     }
 
     /// Takes note of the end that the service gave a renewed lock.
     pub(crate) fn renewed(&self, until: OffsetDateTime) {
-        self.until.store(to_timestamp(until).milliseconds(), Ordering::Relaxed);
+        *self.end() = End::of(Some(until), OffsetDateTime::now_utc());
     }
 
-    pub(crate) fn has_run_out(&self, now: OffsetDateTime) -> bool {
-        self.until().is_some_and(|until| until <= now)
+    /// Whether its time is over for sure.
+    pub(crate) fn has_run_out(&self, now: Instant) -> bool {
+        self.end().deadline.is_some_and(|deadline| deadline <= now)
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -111,8 +125,46 @@ impl Lock {
     pub(crate) fn lose(&self) {
         self.state.store(LOST, Ordering::Release);
     }
+
+    /// Both parts are written at once, and valid whatever their last writer was doing when it died.
+    fn end(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub(super) fn token(tag: &[u8]) -> Option<Uuid> {
     tag.try_into().ok().map(Uuid::from_bytes_le)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn lock(left: Duration) -> Lock {
+        Lock::of_token(Uuid::from_u128(1), Some(OffsetDateTime::now_utc() + left))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_runs_out_by_the_time_that_has_passed_and_not_by_the_clock_on_the_wall() {
+        let lock = lock(Duration::from_secs(30));
+        tokio::time::advance(Duration::from_secs(29)).await;
+        assert!(!lock.has_run_out(Instant::now()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(lock.has_run_out(Instant::now()));
+        lock.renewed(OffsetDateTime::now_utc() + Duration::from_secs(30));
+        assert!(!lock.has_run_out(Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_that_comes_without_time_left_is_for_the_service_to_judge() {
+        let past = OffsetDateTime::now_utc() - Duration::from_secs(3_600);
+        let lock = Lock::of_token(Uuid::from_u128(1), Some(past));
+        tokio::time::advance(Duration::from_secs(7_200)).await;
+        assert!(!lock.has_run_out(Instant::now()));
+        assert_eq!(lock.until(), Some(past), "it is shown as the service has it");
+        lock.renewed(past + Duration::from_secs(60));
+        assert!(!lock.has_run_out(Instant::now()));
+    }
 }

@@ -1,6 +1,7 @@
 //! Messages: the one to be sent, the one received, and their way to and from AMQP.
 
 mod batch;
+mod body;
 mod decode;
 mod encode;
 mod lock;
@@ -17,16 +18,17 @@ use azure_core::time::{Duration, OffsetDateTime};
 use crate::error::{ErrorKind, Result, ServiceBusError};
 
 pub use batch::MessageBatch;
+pub use body::{AmqpMessageBody, AmqpValue};
 pub(crate) use decode::{decode_peeked, decode_received, received};
 pub(crate) use encode::{Outgoing, encode, encode_whole, encoded_size};
 pub(crate) use lock::{Lock, Route};
 pub use property::PropertyValue;
 pub use received::{MessageState, ReceivedMessage, SystemProperties};
 
-/// A message to be sent. Its body goes as one AMQP data section.
+/// A message to be sent. Its body goes as one AMQP data section, unless it is made by [`Message::from_amqp_body`].
 #[derive(Clone, Default, PartialEq)]
 pub struct Message {
-    body: Vec<u8>,
+    body: AmqpMessageBody,
     properties: HashMap<String, PropertyValue>,
     message_id: Option<String>,
     correlation_id: Option<String>,
@@ -44,20 +46,28 @@ pub struct Message {
 impl Message {
     /// A message with `body` and nothing else.
     pub fn new<T: Into<Vec<u8>>>(body: T) -> Self {
-        Self { body: body.into(), ..Self::default() }
+        Self::from_amqp_body(AmqpMessageBody::Data(body.into()))
     }
 
-    /// The body.
-    pub fn body(&self) -> &[u8] {
-        &self.body
+    /// A message with a body of any kind, for receivers that expect an AMQP value or sequence. Addition to the official crate.
+    pub fn from_amqp_body(body: AmqpMessageBody) -> Self {
+        Self { body, ..Self::default() }
+    }
+
+    /// The bytes of the body.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] when it has none: see [`ReceivedMessage::body`].
+    pub fn body(&self) -> Result<&[u8]> {
+        self.body.bytes()
     }
 
     /// The body as text.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`] when it is not UTF-8.
+    /// [`ErrorKind::InvalidRequest`] when it is not UTF-8, or as [`Message::body`].
     pub fn body_as_string(&self) -> Result<String> {
-        text(&self.body)
+        text(self.body.bytes()?)
     }
 
     /// Sets an application property. It keeps the AMQP type that `value` has.
@@ -207,7 +217,7 @@ impl fmt::Debug for Message {
             .field("message_id", &self.message_id)
             .field("correlation_id", &self.correlation_id)
             .field("subject", &self.subject)
-            .field("body_length", &self.body.len())
+            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }

@@ -56,6 +56,30 @@ impl PropertyValue {
             _ => None,
         }
     }
+
+    /// The type as AMQP calls it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::U8(_) => "ubyte",
+            Self::U16(_) => "ushort",
+            Self::U32(_) => "uint",
+            Self::U64(_) => "ulong",
+            Self::I8(_) => "byte",
+            Self::I16(_) => "short",
+            Self::I32(_) => "int",
+            Self::I64(_) => "long",
+            Self::F32(_) => "float",
+            Self::F64(_) => "double",
+            Self::Char(_) => "char",
+            Self::Timestamp(_) => "timestamp",
+            Self::Uuid(_) => "uuid",
+            Self::Binary(_) => "binary",
+            Self::String(_) => "string",
+            Self::Symbol(_) => "symbol",
+        }
+    }
 }
 
 impl fmt::Display for PropertyValue {

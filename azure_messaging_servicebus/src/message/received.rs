@@ -8,13 +8,13 @@ use azure_core::time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::lock::Lock;
-use super::{PropertyValue, text};
+use super::{AmqpMessageBody, PropertyValue, text};
 use crate::error::Result;
 
 /// A message that was received. Cloning shares its lock: settled once, it is settled for every clone.
 #[derive(Clone)]
 pub struct ReceivedMessage {
-    body: Vec<u8>,
+    body: AmqpMessageBody,
     properties: HashMap<String, PropertyValue>,
     system: SystemProperties,
     lock: Option<Arc<Lock>>,
@@ -79,24 +79,34 @@ pub enum MessageState {
 
 impl ReceivedMessage {
     pub(super) fn new(
-        body: Vec<u8>,
+        body: AmqpMessageBody,
         properties: HashMap<String, PropertyValue>,
         system: SystemProperties,
     ) -> Self {
         Self { body, properties, system, lock: None }
     }
 
-    /// The body: data sections joined, or the text or bytes of an AMQP value.
-    pub fn body(&self) -> &[u8] {
-        &self.body
+    /// The bytes of the body: data sections joined, or the text or bytes of an AMQP value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) when it has none, for it is a number, a list, a map or
+    /// a sequence, and must not pass for an empty message: [`ReceivedMessage::amqp_body`] has it. The SDK for .NET throws,
+    /// too; the official crate gives debug text and no error.
+    pub fn body(&self) -> Result<&[u8]> {
+        self.body.bytes()
     }
 
     /// The body as text.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) when it is not UTF-8.
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) when it is not UTF-8, or as [`ReceivedMessage::body`].
     pub fn body_as_string(&self) -> Result<String> {
-        text(&self.body)
+        text(self.body.bytes()?)
+    }
+
+    /// The body, of whatever kind. Addition to the official crate.
+    pub fn amqp_body(&self) -> &AmqpMessageBody {
+        &self.body
     }
 
     /// The application property `key`.
@@ -179,7 +189,7 @@ impl fmt::Debug for ReceivedMessage {
             .field("sequence_number", &self.system.sequence_number)
             .field("delivery_count", &self.system.delivery_count)
             .field("subject", &self.system.subject)
-            .field("body_length", &self.body.len())
+            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }

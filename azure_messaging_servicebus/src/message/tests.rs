@@ -1,7 +1,7 @@
 use azure_core::time::{Duration, OffsetDateTime};
 use fe2o3_amqp_types::messaging::message::__private::{Deserializable, Serializable};
 use fe2o3_amqp_types::messaging::{
-    self, AmqpValue, Batch, Body, Data, Header, MessageAnnotations, MessageId, Properties,
+    self, AmqpValue as AmqpValueSection, Batch, Body, Data, Header, MessageAnnotations, MessageId, Properties,
 };
 use fe2o3_amqp_types::primitives::{Binary, Timestamp, Value};
 use uuid::Uuid;
@@ -54,7 +54,7 @@ fn client_c15_every_field_arrives_as_it_was_sent() {
         delivery_count: Some(1),
         ..SystemProperties::default()
     };
-    assert_eq!((received.body(), received.system_properties()), (&b"body"[..], &expected));
+    assert_eq!((received.body().unwrap(), received.system_properties()), (&b"body"[..], &expected));
 }
 
 #[test]
@@ -91,26 +91,83 @@ fn client_c16_application_properties_keep_their_types() {
     assert_eq!(received.properties().len(), values.len());
 }
 
+fn read_body(body: Body<Value>) -> ReceivedMessage {
+    read_sections(messaging::Message::<Body<Value>> {
+        header: None,
+        delivery_annotations: None,
+        message_annotations: None,
+        properties: None,
+        application_properties: None,
+        body,
+        footer: None,
+    })
+}
+
 #[test]
-fn client_c17_every_kind_of_body_is_read() {
-    let check = |body: Body<Value>, bytes: &[u8]| {
-        let message = messaging::Message::<Body<Value>> {
-            header: None,
-            delivery_annotations: None,
-            message_annotations: None,
-            properties: None,
-            application_properties: None,
-            body,
-            footer: None,
-        };
-        assert_eq!(read_sections(message).body(), bytes);
-    };
+fn client_c17_bodies_that_are_bytes_are_read_as_bytes() {
+    let check = |body: Body<Value>, bytes: &[u8]| assert_eq!(read_body(body).body().unwrap(), bytes);
     let data = |bytes: &[u8]| Data(Binary::from(bytes.to_vec()));
     check(Body::Data(Batch::new(vec![data(b"one "), data(b"two")])), b"one two");
-    check(Body::Value(AmqpValue(Value::String("text".into()))), b"text");
-    check(Body::Value(AmqpValue(Value::Binary(Binary::from(vec![1, 2])))), &[1, 2]);
-    check(Body::Value(AmqpValue(Value::Int(5))), b"");
+    check(Body::Value(AmqpValueSection(Value::String("text".into()))), b"text");
+    check(Body::Value(AmqpValueSection(Value::Binary(Binary::from(vec![1, 2])))), &[1, 2]);
+    check(Body::Value(AmqpValueSection(Value::Null)), b"");
     check(Body::Empty, b"");
+}
+
+#[test]
+fn client_c17_a_body_that_is_no_bytes_does_not_pass_for_an_empty_one() {
+    let list = AmqpValue::List(vec![1_i32.into(), "two".into()]);
+    let sequence = AmqpMessageBody::Sequence(vec![vec![1_i32.into()], vec![list.clone()]]);
+    for (body, named) in [
+        (AmqpMessageBody::Value(5_i32.into()), "int"),
+        (AmqpMessageBody::Value(list), "list"),
+        (AmqpMessageBody::Value(AmqpValue::Map(vec![("key".into(), 1.5_f64.into())])), "map"),
+        (sequence, "sequence"),
+    ] {
+        let message = through_the_wire(Message::from_amqp_body(body.clone()));
+        assert!(*message.amqp_body() == body, "{message:?}");
+        for error in [message.body().unwrap_err(), message.body_as_string().unwrap_err()] {
+            assert_eq!(*error.kind(), ErrorKind::InvalidRequest);
+            assert!(error.message().contains(named) && !error.message().contains("two"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn client_c17_every_value_arrives_as_it_was_sent() {
+    let values = [
+        PropertyValue::Null.into(),
+        true.into(),
+        AmqpValue::Map(vec![
+            (1_u8.into(), AmqpValue::List(vec!["EUR".into(), 7_u64.into()])),
+            ("z".into(), AmqpValue::List(Vec::new())),
+        ]),
+        AmqpValue::Decimal(vec![1, 2, 3, 4]),
+        AmqpValue::Decimal(vec![7; 16]),
+        AmqpValue::DistantTime(i64::MAX),
+    ];
+    let check = |body: AmqpMessageBody| {
+        let arrived = through_the_wire(Message::from_amqp_body(body.clone()));
+        assert!(*arrived.amqp_body() == body, "{body:?} came as {arrived:?}");
+    };
+    for value in &values {
+        check(AmqpMessageBody::Value(value.clone()));
+    }
+    check(AmqpMessageBody::Sequence(vec![values.to_vec(), Vec::new()]));
+    check(AmqpMessageBody::Sequence(vec![Vec::new()]));
+    let arrives = |bytes: &[u8], value: AmqpValue| {
+        assert!(*read(bytes).amqp_body() == AmqpMessageBody::Value(value.clone()), "{value:?}");
+        let error = encode(Message::from_amqp_body(AmqpMessageBody::Value(value))).err().unwrap();
+        assert_eq!(*error.kind(), ErrorKind::InvalidRequest, "{error}");
+    };
+    arrives(b"\x00\x53\x77\xe0\x06\x02\xa1\x01a\x01b", AmqpValue::Array(vec!["a".into(), "b".into()]));
+    let described = |descriptor| AmqpValue::Described { descriptor, value: Box::new("EUR".into()) };
+    arrives(b"\x00\x53\x77\x00\xa3\x01c\xa1\x03EUR", described(PropertyValue::Symbol("c".into())));
+    arrives(b"\x00\x53\x77\x00\x53\x07\xa1\x03EUR", described(PropertyValue::U64(7)));
+    let by_time = AmqpValue::Map(vec![(AmqpValue::DistantTime(i64::MIN), vec![1_u8].into())]);
+    arrives(b"\x00\x53\x77\xc1\x0d\x02\x83\x80\0\0\0\0\0\0\0\xa0\x01\x01", by_time);
+    let decimal = encode(Message::from_amqp_body(AmqpMessageBody::Value(AmqpValue::Decimal(vec![1]))));
+    assert_eq!(*decimal.err().unwrap().kind(), ErrorKind::InvalidRequest);
 }
 
 #[test]
@@ -183,6 +240,9 @@ fn what_the_service_would_refuse_is_refused_here_with_its_name() {
 fn client_c44_bodies_and_properties_do_not_print() {
     let mut message = Message::from("secret-body");
     message.set_property("key", "secret-property");
-    let shown = format!("{message:?} {:?}", through_the_wire(message.clone()));
+    let value = AmqpValue::List(vec!["secret-value".into()]);
+    let listed = Message::from_amqp_body(AmqpMessageBody::Sequence(vec![vec![value.clone()]]));
+    let valued = Message::from_amqp_body(AmqpMessageBody::Value(value));
+    let shown = format!("{message:?} {:?} {listed:?} {valued:?}", through_the_wire(message.clone()));
     assert!(!shown.contains("secret"), "{shown}");
 }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use azure_core::time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 use tracing::debug;
@@ -160,7 +159,7 @@ impl Buffer {
 impl State {
     /// Messages whose lock has run out cannot be handed out: they come again.
     fn drop_expired(&mut self) {
-        let now = OffsetDateTime::now_utc();
+        let now = Instant::now();
         let before = self.messages.len();
         self.messages.retain(|message| !message.lock().is_some_and(|lock| lock.has_run_out(now)));
         let expired = before - self.messages.len();

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use azure_core::time::OffsetDateTime;
 use fe2o3_amqp::link::RecvError;
 use fe2o3_amqp::link::delivery::{Delivery, DeliveryInfo};
 use fe2o3_amqp::link::receiver::CreditMode;
@@ -286,7 +285,7 @@ impl Task {
         for message in self.buffer.drain() {
             if let Some(lock) = message.lock()
                 && let Some(route) = lock.route()
-                && !lock.has_run_out(OffsetDateTime::now_utc())
+                && !lock.has_run_out(Instant::now())
             {
                 self.dispose(route.delivery.clone(), &Disposition::Release).await?;
             }

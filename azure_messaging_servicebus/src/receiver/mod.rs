@@ -152,8 +152,8 @@ impl Receiver {
     /// came on is gone, or ends before it has answered, the service is asked through `$management`.
     ///
     /// # Errors
-    /// [`ErrorKind::MessageLockLost`] when the service does not know the lock any more, or it has run out by this machine's
-    /// clock, and nothing is sent: the message comes again. When an answer was lost with its link, it may also be that the
+    /// [`ErrorKind::MessageLockLost`] when the service does not know the lock any more, or the time that was left when it came
+    /// is over, and nothing is sent: the message comes again. When an answer was lost with its link, it may also be that the
     /// message has been settled as it was meant to be.
     /// [`ErrorKind::InvalidRequest`] when it is settled already or was received in receive-and-delete mode.
     /// After any other error the message may be settled again, within its lock's time.
@@ -221,7 +221,7 @@ impl Receiver {
         _options: Option<RenewMessageLockOptions>,
     ) -> Result<OffsetDateTime> {
         self.check_open()?;
-        let lock = check(message.lock(), OffsetDateTime::now_utc())?;
+        let lock = check(message.lock(), Instant::now())?;
         let until = self.management.renew_lock(&self.core, token(lock)?).await?;
         lock.renewed(until);
         Ok(until)
@@ -256,7 +256,7 @@ impl Receiver {
 
     async fn settle(&self, message: &ReceivedMessage, disposition: Disposition) -> Result<()> {
         self.check_open()?;
-        let lock = check(message.lock(), OffsetDateTime::now_utc())?;
+        let lock = check(message.lock(), Instant::now())?;
         let mut claim = Claim::of(lock)?;
         let result = match lock.route() {
             Some(route) => {

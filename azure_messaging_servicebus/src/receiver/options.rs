@@ -43,7 +43,8 @@ pub struct CreateReceiverOptions {
 /// Options of [`Receiver::receive_message`](crate::Receiver::receive_message) and [`Receiver::receive_messages`](crate::Receiver::receive_messages).
 #[derive(Clone, Debug)]
 pub struct ReceiveMessageOptions {
-    /// How long to wait for the first message; None waits until there is one. Default one minute.
+    /// How long to wait for the first message; None waits until there is one. Default one minute. As with the SDKs for .NET and
+    /// Python, a call returns as soon as something is there, be it less than it asked for, or with nothing when this is over.
     pub max_wait_time: Option<Duration>,
 }
 

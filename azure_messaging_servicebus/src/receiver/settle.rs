@@ -110,7 +110,8 @@ pub(super) async fn settle_all(
 ) -> std::result::Result<(), IllegalLinkStateError> {
     let (mut completed, mut others) = (Vec::with_capacity(settlements.len()), Vec::new());
     for Settlement { delivery, disposition, answer } in settlements {
-        watch.expect(delivery.delivery_id(), answer);
+        let rejects = matches!(disposition, Disposition::DeadLetter(_));
+        watch.expect(delivery.delivery_id(), rejects, answer);
         match disposition {
             Disposition::Complete => completed.push(delivery),
             disposition => others.push((delivery, disposition)),

@@ -216,20 +216,7 @@ impl Sender {
                 self.link.discard(&link);
             }
         })?;
-        if matches!(outcome, Outcome::Accepted(_)) {
-            return Ok(());
-        }
-        let doing = format!("sending to `{}`", self.entity);
-        Err(match outcome {
-            Outcome::Rejected(Rejected { error: Some(error) }) => amqp::from_service(&doing, &error),
-            // The service did not take it and says nothing against it: it may be sent again.
-            Outcome::Released(_) => amqp::lost(&doing, "the service released the message"),
-            // Rejected without a reason, modified, or what another crate of the build adds by a feature of the AMQP types.
-            _ => ServiceBusError::new(
-                ErrorKind::Amqp,
-                format!("{doing}: the service did not accept the message"),
-            ),
-        })
+        taken(&format!("sending to `{}`", self.entity), outcome)
     }
 
     async fn attached(&self) -> Result<Arc<SenderLink>> {
@@ -259,6 +246,20 @@ impl fmt::Debug for Sender {
     }
 }
 
+/// That the service took a message: nothing but `accepted` says so.
+fn taken(doing: &str, outcome: Outcome) -> Result<()> {
+    Err(match outcome {
+        Outcome::Accepted(_) => return Ok(()),
+        Outcome::Rejected(Rejected { error: Some(error) }) => amqp::from_service(doing, &error),
+        // The service did not take it and says nothing against it: it may be sent again.
+        Outcome::Released(_) => amqp::lost(doing, "the service released the message"),
+        // Rejected without a reason, modified, or what another crate of the build adds by a feature of the AMQP types.
+        _ => {
+            ServiceBusError::new(ErrorKind::Amqp, format!("{doing}: the service did not accept the message"))
+        }
+    })
+}
+
 /// The outcomes of many messages.
 #[derive(Default)]
 struct Sent {
@@ -279,5 +280,27 @@ impl Sent {
     fn result(self, total: usize) -> Result<()> {
         let Some(error) = self.first_error else { return Ok(()) };
         Err(error.prefixed(&format!("{} of {total} messages were accepted, and one was not", self.accepted)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fe2o3_amqp_types::messaging::{Accepted, Modified, Released};
+
+    use super::*;
+
+    #[test]
+    fn client_c11_nothing_but_accepted_is_success_and_a_released_message_may_be_sent_again() {
+        let modified =
+            Modified { delivery_failed: None, undeliverable_here: None, message_annotations: None };
+        assert!(taken("sending", Outcome::Accepted(Accepted {})).is_ok());
+        for (outcome, kind, is_transient) in [
+            (Outcome::Released(Released {}), ErrorKind::ServiceCommunicationProblem, true),
+            (Outcome::Modified(modified), ErrorKind::Amqp, false),
+            (Outcome::Rejected(Rejected { error: None }), ErrorKind::Amqp, false),
+        ] {
+            let error = taken("sending", outcome).unwrap_err();
+            assert_eq!((error.kind(), error.is_transient()), (&kind, is_transient), "{error}");
+        }
     }
 }

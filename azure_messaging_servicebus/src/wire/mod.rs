@@ -7,6 +7,8 @@
 mod fields;
 mod guard;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod watch;
 

@@ -1,8 +1,8 @@
 //! A walk over AMQP-encoded bytes that decodes nothing: whether serde_amqp may be given them.
 //!
 //! serde_amqp 0.18.0 trusts the sizes and counts of what it decodes. A size that is too small makes it subtract below zero, as
-//! does a map with a key without a value; and it goes on where the last element ended, whatever the size had said. So here
-//! every container must hold exactly what it says.
+//! does a map with a key without a value; it leaves the constructor of an empty array behind; and it goes on where the last
+//! element ended, whatever the size had said. So here every container must hold exactly what it says.
 //!
 //! <https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-types-v1.0-os.html#section-encodings>
 
@@ -246,8 +246,17 @@ fn container(code: u8, taken: u32, size: Option<u32>, values: Option<u32>) -> Op
 /// Arrays hold values of one fixed width, strings, symbols or binaries; nobody sends those of anything else.
 fn array(taken: u32, size: Option<u32>, values: Option<u32>, constructor: Option<&u8>) -> Option<Head> {
     let Some(size) = size else { return Some(Head::Unfinished) };
-    let bytes = u64::from(size.checked_sub(taken)?);
-    let (Some(values), Some(&constructor)) = (values, constructor) else { return Some(Head::Unfinished) };
+    // An empty one without a constructor, as AMQP.NET Lite writes it, is the only empty one that serde_amqp can decode: it leaves
+    // the constructor of others behind.
+    let is_bare = size == taken - 1;
+    let bytes = if is_bare { 0 } else { u64::from(size.checked_sub(taken)?) };
+    let Some(values) = values else { return Some(Head::Unfinished) };
+    match (values, is_bare) {
+        (0, true) => return Some(Head::Container { kind: Kind::Compound, values, bytes }),
+        (0, false) | (_, true) => return None,
+        (_, false) => {}
+    }
+    let Some(&constructor) = constructor else { return Some(Head::Unfinished) };
     if !(0x50..0xc0).contains(&constructor) {
         return None;
     }
@@ -337,6 +346,8 @@ mod tests {
             &[0xe0, 6, 2, 0xa3, 1, b'a', 1, b'b'],
             &[0xe0, 4, 2, 0x50, 7, 8],
             &[0xe0, 10, 2, 0x70, 0, 0, 0, 1, 0, 0, 0, 2],
+            &[0xe0, 1, 0],
+            &[0xf0, 0, 0, 0, 4, 0, 0, 0, 0],
         ] {
             assert_eq!(all(good), Ok(()), "{good:x?}");
             assert_eq!(first(good), Ok(good.len()), "{good:x?}");
@@ -349,7 +360,10 @@ mod tests {
             (&[0xd0, 0, 0, 0, 3, 0, 0, 0, 0], "a size without its count"),
             (&[0xc0, 3, 1, 0xa1, 9], "a text that goes beyond its list"),
             (&[0xe0, 3, 2, 0x50, 7], "an array that is too short"),
-            (&[0xe0, 2, 0, 0xc1], "an array of maps"),
+            (&[0xe0, 3, 1, 0xc1, 0], "an array of maps"),
+            (&[0xe0, 2, 0, 0xa1], "an empty array with a constructor"),
+            (&[0xf0, 0, 0, 0, 5, 0, 0, 0, 0, 0xa1], "an empty array with a constructor"),
+            (&[0xe0, 1, 1], "an array without a constructor"),
             (&[0x01], "no constructor"),
         ] {
             assert!(all(bad).is_err(), "{why}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use fe2o3_amqp_types::definitions::Error;
-use fe2o3_amqp_types::messaging::DeliveryState;
+use fe2o3_amqp_types::messaging::{DeliveryState, Rejected};
 use tokio::sync::{Notify, oneshot};
 
 use super::fields::Fields;
@@ -57,13 +57,20 @@ pub(crate) struct LinkWatch {
 #[derive(Default)]
 struct State {
     /// Settlements without an answer, by delivery id.
-    unanswered: BTreeMap<u32, oneshot::Sender<Answer>>,
+    unanswered: BTreeMap<u32, Waiting>,
     /// The peer has not taken the mode in which it answers settlements. Service Bus does; other brokers need not.
     answers_nothing: bool,
     /// Deliveries that have come in full; wraps around.
     delivered: u32,
     /// What that was when the service said that it has drained the link.
     drained_at: Option<u32>,
+}
+
+/// Who waits for an answer.
+struct Waiting {
+    /// Whether `rejected` is what was asked for.
+    rejects: bool,
+    answer: oneshot::Sender<Answer>,
 }
 
 impl Watches {
@@ -114,18 +121,19 @@ impl Watches {
 }
 
 impl LinkWatch {
-    /// Has the answer to the settlement of a delivery sent to `answer`, which is dropped when there will be none.
-    pub(crate) fn expect(&self, delivery_id: u32, answer: oneshot::Sender<Answer>) {
-        lock(&self.state).unanswered.insert(delivery_id, answer);
+    /// Has the answer to the settlement of a delivery sent to `answer`, which is dropped when there will be none. `rejects` says
+    /// that it is to be rejected: to be dead-lettered.
+    pub(crate) fn expect(&self, delivery_id: u32, rejects: bool, answer: oneshot::Sender<Answer>) {
+        lock(&self.state).unanswered.insert(delivery_id, Waiting { rejects, answer });
     }
 
     /// The settlements so far are written: where no answer comes, they are applied for all that can be known.
     pub(crate) fn written(&self) {
         let mut state = lock(&self.state);
         if state.answers_nothing {
-            for answer in std::mem::take(&mut state.unanswered).into_values() {
+            for waiting in std::mem::take(&mut state.unanswered).into_values() {
                 // Whoever does not wait any more has given up before.
-                drop(answer.send(Answer::Applied));
+                drop(waiting.answer.send(Answer::Applied));
             }
         }
     }
@@ -199,9 +207,9 @@ impl LinkWatch {
         // Delivery ids wrap around. Only those that are waited for are looked at, however long the row may be.
         let row = last.wrapping_sub(first);
         let answered = state.unanswered.extract_if(.., |id, _| id.wrapping_sub(first) <= row);
-        for (_, answer) in answered {
+        for (_, Waiting { rejects, answer }) in answered {
             // A caller who has gone wants no answer.
-            drop(answer.send(read(outcome)));
+            drop(answer.send(read(outcome, rejects)));
         }
         let was_last = state.unanswered.is_empty();
         drop(state);
@@ -221,12 +229,12 @@ impl fmt::Debug for LinkWatch {
     }
 }
 
-/// An applied settlement is answered with its own outcome, and `rejected` then has no error.
-fn read(outcome: Option<&[u8]>) -> Answer {
+/// An applied settlement is answered with its own outcome: `rejected` without an error says that a message was dead-lettered
+/// as it should be, and nothing of any other settlement.
+fn read(outcome: Option<&[u8]>, rejects: bool) -> Answer {
     match outcome.map(serde_amqp::from_slice::<DeliveryState>) {
-        Some(Ok(DeliveryState::Rejected(rejected))) => {
-            rejected.error.map_or(Answer::Applied, Answer::Refused)
-        }
+        Some(Ok(DeliveryState::Rejected(Rejected { error: Some(error) }))) => Answer::Refused(error),
+        Some(Ok(DeliveryState::Rejected(_))) if rejects => Answer::Applied,
         Some(Ok(DeliveryState::Accepted(_) | DeliveryState::Modified(_) | DeliveryState::Released(_))) => {
             Answer::Applied
         }

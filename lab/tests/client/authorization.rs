@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
-use azure_core::time::Duration;
+use azure_core::time::{Duration, OffsetDateTime};
 use azure_messaging_servicebus::{ErrorKind, Message, ServiceBusClient};
+use lab::broker::{QueueConfig, Sku};
+use lab::clock::Clock;
 use lab::directory::Role;
+use tokio::sync::Notify;
 
 use crate::world::{Issuing, World, receive, wait};
 
@@ -68,7 +71,18 @@ async fn client_c06_a_token_of_another_tenant_or_key_is_refused_at_once() {
 
 /// A credential that gives a token of the first, and from then on those of the second.
 #[derive(Debug)]
-struct Stale(Arc<Issuing>, Arc<Issuing>);
+struct Stale {
+    first: Arc<Issuing>,
+    then: Arc<Issuing>,
+    /// The second has been asked.
+    replaced: Notify,
+}
+
+impl Stale {
+    fn new(first: Arc<Issuing>, then: Arc<Issuing>) -> Arc<Self> {
+        Arc::new(Self { first, then, replaced: Notify::new() })
+    }
+}
 
 #[async_trait::async_trait]
 impl TokenCredential for Stale {
@@ -77,9 +91,11 @@ impl TokenCredential for Stale {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let is_first = self.0.issued.load(Ordering::Relaxed) == 0;
-        let credential = if is_first { &self.0 } else { &self.1 };
-        credential.get_token(scopes, options).await
+        if self.first.issued.load(Ordering::Relaxed) == 0 {
+            return self.first.get_token(scopes, options).await;
+        }
+        self.replaced.notify_one();
+        self.then.get_token(scopes, options).await
     }
 }
 
@@ -89,10 +105,36 @@ async fn client_c06_a_token_that_is_refused_is_replaced_by_another_once() {
     let principal = world.principal(&[Role::DataSender]);
     let ended = world.credential(principal, Duration::hours(-1));
     let good = world.credential(principal, Duration::hours(1));
-    let credential = Arc::new(Stale(ended, good.clone()));
+    let credential = Stale::new(ended, good.clone());
     let client = world.builder().open(&world.host(), credential).await.unwrap();
     world.send(&client, &["a"]).await;
     assert_eq!(good.issued.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_c06_a_link_that_is_detached_for_its_token_is_authorised_anew_and_attached_again() {
+    let clock = Clock::stepped(OffsetDateTime::now_utc());
+    let world = World::at(clock.clone(), Sku::Standard, QueueConfig::new("q")).await;
+    let principal = world.principal(&[Role::DataReceiver]);
+    let first = world.credential(principal, Duration::hours(1));
+    let good = world.credential(principal, Duration::hours(4));
+    let credential = Stale::new(first.clone(), good.clone());
+    let client = world.builder().open(&world.host(), credential.clone()).await.unwrap();
+    let receiver = world.receiver(&client).await;
+    receiver.attach().await.unwrap();
+    let sender = world.credential(world.principal(&[Role::DataSender]), Duration::hours(4));
+    let other = world.builder().open(&world.host(), sender).await.unwrap();
+    let detaching = async {
+        // The service's clock alone moves: the client thinks its token good until the service says that it is not.
+        clock.advance(Duration::hours(2));
+        credential.replaced.notified().await;
+        world.send(&other, &["a"]).await;
+    };
+    let (messages, ()) = tokio::join!(receive(&receiver, 1), detaching);
+    receiver.complete_message(&messages[0], None).await.unwrap();
+    assert_eq!((first.issued.load(Ordering::Relaxed), good.issued.load(Ordering::Relaxed)), (1, 1));
+    other.close().await.unwrap();
+    assert_eq!(world.namespace.connections().len(), 1, "the connection is the same");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! One journey through a namespace that the environment names: Microsoft's emulator, or a live one. Without it, the lab's.
 
 use azure_core::time::{Duration, OffsetDateTime};
-use azure_messaging_servicebus::{Message, ServiceBusClient};
+use azure_messaging_servicebus::{Message, ServiceBusClient, TransportType};
 use uuid::Uuid;
 
 use crate::world::{World, receive};
@@ -24,6 +24,27 @@ async fn client_c38_the_same_journey_leads_through_any_namespace() {
             assert_eq!(world.namespace.close().await.to_string(), "");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_c01_the_journey_leads_through_a_websocket_in_tls_too() {
+    let world = World::start().await;
+    let builder = world.builder().with_transport_type(TransportType::AmqpWebSockets);
+    let client = builder.open_connection_string(&world.tls_connection_string()).await.unwrap();
+    // Of several WebSocket messages, each way.
+    let body = vec![7_u8; 200_000];
+    let sender = client.create_sender("q", None).await.unwrap();
+    sender.send_message(Message::new(body.clone()), None).await.unwrap();
+    let connections = world.namespace.connections();
+    assert!(connections.len() == 1 && connections[0].websocket && connections[0].tls, "{connections:?}");
+    let receiver = world.receiver(&client).await;
+    let large = receive(&receiver, 1).await.remove(0);
+    assert!(large.body().unwrap() == body);
+    receiver.complete_message(&large, None).await.unwrap();
+    receiver.close().await.unwrap();
+    sender.close().await.unwrap();
+    journey(&client, "q").await;
+    assert_eq!(world.namespace.close().await.to_string(), "");
 }
 
 async fn journey(client: &ServiceBusClient, queue: &str) {

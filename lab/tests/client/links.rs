@@ -1,11 +1,13 @@
 //! Links and the connection under them: how many there are, and what they wait for.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use azure_core::time::Duration;
 use azure_messaging_servicebus::{ErrorKind, Message, RetryOptions};
 use futures_util::future::join_all;
 use lab::broker::{LinkRole, QueueConfig, Sku};
+use lab::directory::Role;
 
 use crate::world::{World, dead_letters, receive};
 
@@ -13,7 +15,8 @@ use crate::world::{World, dead_letters, receive};
 async fn client_c03_all_links_of_a_client_share_one_connection_and_one_pair_to_cbs() {
     let world = World::start().await;
     world.namespace.add_queue(QueueConfig::new("other")).unwrap();
-    let client = world.client().await;
+    let credential = world.credential(world.principal(&[Role::DataOwner]), Duration::hours(1));
+    let client = world.builder().open(&world.host(), credential.clone()).await.unwrap();
     world.send(&client, &["a", "b"]).await;
     let receiver = world.receiver(&client).await;
     let dead = client.create_receiver("q", dead_letters()).await.unwrap();
@@ -29,6 +32,13 @@ async fn client_c03_all_links_of_a_client_share_one_connection_and_one_pair_to_c
         renewed.unwrap();
     }
     assert!(receiver.peek_messages(1, None).await.unwrap().len() == 1);
+    // The namespace takes no link to an entity without a token for it, and each of them has brought its own.
+    let attached = ["q, to send", "q", "q/$DeadLetterQueue", "other", "q/$management"];
+    assert_eq!(
+        credential.issued.load(Ordering::Relaxed) as usize,
+        attached.len(),
+        "one for each of {attached:?}"
+    );
     let connections = world.namespace.connections();
     assert_eq!(connections.len(), 1, "{connections:?}");
     for node in ["$cbs", "q/$management"] {
@@ -83,9 +93,9 @@ async fn client_c40_a_message_of_a_mebibyte_goes_both_ways_in_many_frames() {
     sender.send_message(Message::new(body.clone()), None).await.unwrap();
     // On the links to `$management` too.
     let receiver = world.receiver(&client).await;
-    assert!(receiver.peek_messages(1, None).await.unwrap()[0].body() == body);
+    assert!(receiver.peek_messages(1, None).await.unwrap()[0].body().unwrap() == body);
     let message = receive(&receiver, 1).await.remove(0);
-    assert!(message.body() == body);
+    assert!(message.body().unwrap() == body);
     receiver.complete_message(&message, None).await.unwrap();
 }
 

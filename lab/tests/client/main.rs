@@ -14,4 +14,5 @@ mod sending;
 mod settling;
 mod size;
 mod throttling;
+mod traces;
 mod world;

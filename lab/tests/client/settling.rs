@@ -1,12 +1,13 @@
 //! Settling and renewing locks.
 
-use azure_core::time::Duration;
+use azure_core::time::{Duration, OffsetDateTime};
 use azure_messaging_servicebus::{
     AbandonMessageOptions, DeadLetterMessageOptions, ErrorKind, PropertyValue, ReceivedMessage, Receiver,
     Result, RetryOptions, ServiceBusError,
 };
 use futures_util::future::join_all;
-use lab::broker::QueueConfig;
+use lab::broker::{QueueConfig, Sku};
+use lab::clock::Clock;
 
 use crate::world::{World, dead_letters, receive, wait};
 
@@ -98,6 +99,21 @@ async fn a_lock_that_has_run_out_is_an_error_before_anything_is_sent() {
     let again = receive(&receiver, 1).await.remove(0);
     assert_eq!(again.delivery_count(), Some(2));
     receiver.complete_message(&again, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_whose_clock_is_an_hour_ahead_receives_and_settles() {
+    let behind = Clock::stepped(OffsetDateTime::now_utc() - Duration::hours(1));
+    let world = World::at(behind, Sku::Standard, QueueConfig::new("q")).await;
+    let client = world.client().await;
+    world.send(&client, &["a", "b"]).await;
+    let receiver = world.receiver(&client).await;
+    let messages = receive(&receiver, 2).await;
+    assert!(messages.iter().all(|message| message.locked_until() < Some(OffsetDateTime::now_utc())));
+    receiver.renew_message_lock(&messages[0], None).await.unwrap();
+    receiver.complete_message(&messages[0], None).await.unwrap();
+    world.namespace.expire_locks("q").unwrap();
+    is_lock_lost(&receiver.complete_message(&messages[1], None).await.unwrap_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

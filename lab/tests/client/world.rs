@@ -1,7 +1,7 @@
 //! A namespace for one test, with clients of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::{Duration, OffsetDateTime};
@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub(crate) const TENANT: Uuid = Uuid::from_u128(0xc0_17050);
 const RESOURCE_ID: &str =
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/contoso";
-const KEY: &str = "c2VjcmV0LWtleQ==";
+pub(crate) const KEY: &str = "c2VjcmV0LWtleQ==";
 
 /// A running namespace, reachable in both ways.
 pub(crate) struct World {
@@ -42,6 +42,11 @@ impl World {
 
     /// A namespace of this tier with one queue.
     pub(crate) async fn of(sku: Sku, queue: QueueConfig) -> Self {
+        Self::at(Clock::system(), sku, queue).await
+    }
+
+    /// A namespace that goes by this clock.
+    pub(crate) async fn at(clock: Clock, sku: Sku, queue: QueueConfig) -> Self {
         let authority = CertificateAuthority::generate().unwrap();
         let directory = Arc::new(Directory::new());
         let signing_key = Arc::new(SigningKey::generate().unwrap());
@@ -54,11 +59,8 @@ impl World {
             tls: vec![(any, authority.server_config(&["localhost", "127.0.0.1"]).unwrap())],
             ..NamespaceConfig::new("contoso", TENANT, RESOURCE_ID)
         };
-        let services = Services {
-            directory: Arc::clone(&directory),
-            signing_key: Arc::clone(&signing_key),
-            clock: Clock::system(),
-        };
+        let services =
+            Services { directory: Arc::clone(&directory), signing_key: Arc::clone(&signing_key), clock };
         let namespace = Namespace::start(config, services).await.unwrap();
         Self { namespace, directory, signing_key, authority }
     }
@@ -74,6 +76,11 @@ impl World {
         format!(
             "Endpoint=sb://{address}/;SharedAccessKeyName=Root;SharedAccessKey={KEY};UseDevelopmentEmulator=true"
         )
+    }
+
+    /// A connection string with the right key, for TLS.
+    pub(crate) fn tls_connection_string(&self) -> String {
+        format!("Endpoint=sb://{}/;SharedAccessKeyName=Root;SharedAccessKey={KEY}", self.host())
     }
 
     /// A builder that trusts the lab and gives up soon.
@@ -109,7 +116,7 @@ impl World {
     /// A credential of `principal`, whose tokens last `lifetime`.
     pub(crate) fn credential(&self, principal: Uuid, lifetime: Duration) -> Arc<Issuing> {
         let key = Arc::clone(&self.signing_key);
-        Arc::new(Issuing { key, principal, lifetime, issued: AtomicU32::new(0) })
+        Arc::new(Issuing { key, principal, lifetime, issued: AtomicU32::new(0), last: Mutex::default() })
     }
 
     /// Sends messages with these bodies and ids.
@@ -163,6 +170,8 @@ pub(crate) struct Issuing {
     principal: Uuid,
     lifetime: Duration,
     pub(crate) issued: AtomicU32,
+    /// The last token.
+    pub(crate) last: Mutex<String>,
 }
 
 impl std::fmt::Debug for Issuing {
@@ -190,6 +199,8 @@ impl TokenCredential for Issuing {
             "nbf": now.unix_timestamp(),
             "exp": expires_on.unix_timestamp(),
         });
-        Ok(AccessToken::new(self.key.sign(&claims).unwrap(), expires_on))
+        let token = self.key.sign(&claims).unwrap();
+        self.last.lock().unwrap().clone_from(&token);
+        Ok(AccessToken::new(token, expires_on))
     }
 }
