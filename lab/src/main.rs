@@ -2,6 +2,9 @@
 
 mod alone;
 
+use std::io::{self, Write};
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// A local Azure for two or more tenants.
@@ -18,12 +21,20 @@ enum Part {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    match Arguments::parse().part {
+    let ended = match Arguments::parse().part {
         Part::Broker(arguments) => alone::run(arguments).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where stderr is gone too, the code is all that is left to say it.
+            writeln!(io::stderr(), "lab: {error}").ok();
+            ExitCode::FAILURE
+        }
     }
 }

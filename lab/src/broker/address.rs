@@ -10,22 +10,23 @@ use super::queue::SubQueue;
 pub(crate) enum Node {
     /// `$cbs`.
     Cbs,
-    /// A queue or its dead-letter queue.
+    /// A queue or one of its sub-queues.
     Entity(EntityPath),
     /// The `$management` node of one.
     Management(EntityPath),
 }
 
-/// A queue or its dead-letter queue, by name.
+/// A queue or one of its sub-queues, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntityPath {
     /// The queue's name in lower case.
     pub(crate) queue: String,
-    /// Which of its two queues.
+    /// Which of its queues.
     pub(crate) sub_queue: SubQueue,
 }
 
 const DEAD_LETTER_QUEUE: &str = "$deadletterqueue";
+const TRANSFER: &str = "$transfer";
 const MANAGEMENT: &str = "$management";
 
 impl Node {
@@ -44,10 +45,14 @@ impl Node {
 
 impl EntityPath {
     fn of(path: &str) -> Self {
-        match strip_segment(path, DEAD_LETTER_QUEUE) {
-            Some(queue) => Self { queue: queue.to_owned(), sub_queue: SubQueue::DeadLetter },
-            None => Self { queue: path.to_owned(), sub_queue: SubQueue::Active },
-        }
+        let (queue, sub_queue) = match strip_segment(path, DEAD_LETTER_QUEUE) {
+            None => (path, SubQueue::Active),
+            Some(above) => match strip_segment(above, TRANSFER) {
+                None => (above, SubQueue::DeadLetter),
+                Some(queue) => (queue, SubQueue::TransferDeadLetter),
+            },
+        };
+        Self { queue: queue.to_owned(), sub_queue }
     }
 
     /// The path as [`path`] gives it, for comparing with the audience of a token.
@@ -55,6 +60,7 @@ impl EntityPath {
         match self.sub_queue {
             SubQueue::Active => self.queue.clone(),
             SubQueue::DeadLetter => format!("{}/{DEAD_LETTER_QUEUE}", self.queue),
+            SubQueue::TransferDeadLetter => format!("{}/{TRANSFER}/{DEAD_LETTER_QUEUE}", self.queue),
         }
     }
 }
@@ -136,12 +142,16 @@ mod tests {
     #[test]
     fn broker_b16_suffixes_in_any_case_also_combined() {
         let (active, dead) = (entity("q", SubQueue::Active), entity("q", SubQueue::DeadLetter));
+        let transfer = entity("q", SubQueue::TransferDeadLetter);
         for (address, node) in [
             ("q/$DeadLetterQueue", Node::Entity(dead.clone())),
             ("/q/$deadletterqueue", Node::Entity(dead.clone())),
             ("q/%24DeadLetterQueue", Node::Entity(dead.clone())),
             ("q/$management", Node::Management(active)),
             ("amqps://h/q/$DeadLetterQueue/$management", Node::Management(dead)),
+            ("q/$Transfer/$DeadLetterQueue", Node::Entity(transfer.clone())),
+            ("sb://h/q/$transfer/$deadletterqueue/$management", Node::Management(transfer)),
+            ("q/$Transfer", Node::Entity(entity("q/$transfer", SubQueue::Active))),
         ] {
             assert_eq!(Node::parse(address), node, "{address}");
         }

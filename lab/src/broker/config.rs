@@ -19,7 +19,7 @@ pub struct NamespaceConfig {
     pub resource_id: String,
     /// Decides the size limit of a message.
     pub sku: Sku,
-    /// `disableLocalAuth`: shared access signatures are refused.
+    /// `disableLocalAuth`: shared access signatures and keys are refused.
     pub disable_local_auth: bool,
     /// Shared access keys with all rights on the namespace.
     pub sas_keys: Vec<SasKey>,

@@ -2,14 +2,15 @@
 //!
 //! A connection comes in at a listener, is greeted (`wire`), and from then on is one task that reads frames and one
 //! that writes (`amqp`). Tokens put on `$cbs` are checked (`auth`, `cbs`) against the tenant's signing key or the
-//! namespace's shared access keys; a link attaches when the directory gives the token's principal the right on that
-//! queue. Messages go as bytes into a queue, a state machine without I/O (`queue`) that the connections share
-//! (`entity`), and from there to whoever asked first. How many operations a second that may be is set in `credits`.
+//! namespace's shared access keys, and so is a key shown in the greeting; a link attaches when the directory gives the
+//! token's principal the right on that queue. Messages go as bytes into a queue, a state machine without I/O (`queue`)
+//! that the connections share (`entity`), and from there to whoever asked first. How many operations a second that may be
+//! is set in `credits`.
 //!
 //! A queue schedules, defers, expires and dead-letters messages and hands them out by session; what is not done by
-//! sending and settling is done on `$management` (`management`). It may forward what it has to another (`forwarding`). All is in memory: a namespace that starts is empty.
-//! Besides, a namespace answers HTTP with its health and counts (`status`), and takes its queues from the `Config.json`
-//! of Microsoft's emulator (`emulator`).
+//! sending and settling is done on `$management` (`management`). It may forward what it has to another (`forwarding`).
+//! All is in memory: a namespace that starts is empty. Besides, a namespace answers HTTP with its health and counts
+//! (`status`), and takes its queues from the `Config.json` of Microsoft's emulator (`emulator`).
 //!
 //! Not there at all: transactions and topics.
 
@@ -144,7 +145,8 @@ impl Namespace {
         self.shared.update_queue(queue)
     }
 
-    /// Sets `disableLocalAuth`. Grants that were given before last until their tokens run out.
+    /// Sets `disableLocalAuth`. Grants that were given before last until their tokens run out, and those of keys until their
+    /// connections end.
     pub fn set_disable_local_auth(&self, is_disabled: bool) {
         self.shared.disable_local_auth.store(is_disabled, Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use azure_messaging_servicebus::{Message, ReceiveMessageOptions, ServiceBusClient};
+use azure_messaging_servicebus::{Message, PeekMessagesOptions, ReceiveMessageOptions, ServiceBusClient};
 use futures_util::{StreamExt, stream};
 use tokio::io::copy;
 use tokio::net::{TcpListener, TcpStream};
@@ -169,5 +169,54 @@ async fn clients_that_never_read_hold_little_and_others_are_served() {
         began.elapsed()
     );
     assert!(broker.count("q", "active").await > COUNT as u64 / 4, "the most is left for others");
+    assert!(grown < 50.0, "{grown} MiB");
+}
+
+/// The broker's memory once nothing changes it any more.
+async fn settled_memory(broker: &Broker, client: &ServiceBusClient) -> Option<u64> {
+    const NOISE: u64 = 1024;
+    let (mut last, mut calm) = (broker.memory()?, 0);
+    while calm < 10 {
+        is_served(client, "other").await;
+        let now = broker.memory()?;
+        calm = if now.abs_diff(last) < NOISE { calm + 1 } else { 0 };
+        last = now;
+    }
+    Some(last)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_never_read_the_answers_to_their_requests_hold_little() {
+    const CLIENTS: usize = 2;
+    /// As many as our client has credit for.
+    const REQUESTS: usize = 100;
+    const LARGE: usize = 60 * 1024;
+    let broker = Broker::start(&["--queue", "q", "--queue", "other"]).await;
+    let client = broker.client().await;
+    is_served(&client, "other").await;
+    // An answer holds no more than a mebibyte.
+    fill(&client, "q", 20, LARGE).await;
+    let (stop, mut receivers) = (CancellationToken::new(), Vec::new());
+    for _ in 0..CLIENTS {
+        let deaf = broker.client_by_way_of(one_way(broker.amqp(), stop.clone()).await).await;
+        let receiver = deaf.create_receiver("q", None).await.unwrap();
+        receiver.peek_messages(1, None).await.unwrap();
+        receivers.push((deaf, Arc::new(receiver)));
+    }
+    stop.cancel();
+    let before = settled_memory(&broker, &client).await;
+    let mut asking = JoinSet::new();
+    for (_, receiver) in &receivers {
+        for _ in 0..REQUESTS {
+            let receiver = Arc::clone(receiver);
+            asking.spawn(async move {
+                let options = PeekMessagesOptions { from_sequence_number: Some(1) };
+                receiver.peek_messages(100, Some(options)).await.map(drop)
+            });
+        }
+    }
+    settled_memory(&broker, &client).await;
+    let grown = grown(&broker, before);
+    println!("{CLIENTS} clients with {REQUESTS} unread answers of a mebibyte each: {grown:.0} MiB");
     assert!(grown < 50.0, "{grown} MiB");
 }

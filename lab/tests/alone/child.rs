@@ -40,6 +40,18 @@ impl Broker {
         Self { child, stdout, ready: ready.trim_end().to_owned(), took: began.elapsed() }
     }
 
+    /// What it says on stderr of arguments with which it does not start.
+    pub(crate) async fn refused(arguments: &[&str]) -> String {
+        let ended = Command::new(env!("CARGO_BIN_EXE_lab"))
+            .args(["broker", "--port", "0", "--http-port", "0"])
+            .args(arguments)
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// What the line says behind `label`.
     fn said(&self, label: &str) -> &str {
         let (_, rest) = self.ready.split_once(label).unwrap();

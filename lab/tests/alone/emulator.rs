@@ -93,3 +93,20 @@ async fn a_config_of_the_emulator_is_served_with_its_key_its_health_and_counts()
     let left = broker.stop().await;
     assert!(left.contains("message one of queue queue.1 is locked"), "{left}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_config_is_said_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("Config.json");
+    let path = config.to_str().unwrap();
+    let twice = CONFIG.replace("orders/new", "QUEUE.1");
+    for (text, said) in [
+        ("{", format!("{path} is no Config.json of Microsoft's Service Bus emulator: EOF while parsing")),
+        (r#"{"UserConfig": {"Namespaces": []}}"#, format!("{path}: UserConfig.Namespaces has 0 entries")),
+        (&twice, "namespace sbemulatorns has a queue ".to_owned()),
+    ] {
+        fs::write(&config, text).unwrap();
+        let stderr = Broker::refused(&["--config", path]).await;
+        assert!(stderr.lines().any(|line| line.starts_with(&format!("lab: {said}"))), "{stderr}");
+    }
+}

@@ -42,11 +42,7 @@ var common = []testCase{
 	{name: "a_session_keeps_its_state", run: aSessionKeepsItsState},
 	{name: "a_session_lock_is_renewed", run: aSessionLockIsRenewed},
 	{name: "a_session_whose_lock_ran_out_is_lost", run: aSessionWhoseLockRanOutIsLost},
-	{
-		name: "deferred_messages_of_a_session_come_by_their_numbers",
-		notApplicable: "the SDK does not name the session when it asks by number, which the lab needs; what the service " +
-			"does then is not known here",
-	},
+	{name: "deferred_messages_of_a_session_come_by_their_numbers", run: deferredMessagesOfASessionComeByTheirNumbers},
 	{
 		name: "sessions_are_used_where_they_are_required_and_nowhere_else",
 		run:  sessionsAreUsedWhereTheyAreRequiredAndNowhereElse,

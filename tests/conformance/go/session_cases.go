@@ -169,6 +169,25 @@ func aSessionWhoseLockRanOutIsLost(w *world) {
 	})
 }
 
+// The SDK names its link and not the session when it asks.
+func deferredMessagesOfASessionComeByTheirNumbers(w *world) {
+	w.with(variation{noRetry: true}, func(s session) {
+		s.send(w.sessionsQueue, of("d", "later"))
+		receiver := s.accept(w.sessionsQueue, "d")
+		message := receiver.exactly(1)[0]
+		check(receiver.DeferMessage(s, message, nil))
+		fromTheFirst := &sb.PeekMessagesOptions{FromSequenceNumber: to.Ptr(int64(1))}
+		peeked := must(receiver.PeekMessages(s, 9, fromTheFirst))
+		expect(bodies(peeked) == "later", "%s", bodies(peeked))
+		deferred := must(receiver.ReceiveDeferredMessages(s, []int64{*message.SequenceNumber}, nil))
+		expect(bodies(deferred) == "later", "%s", bodies(deferred))
+		receiver.complete(deferred...)
+		peeked = must(receiver.PeekMessages(s, 9, fromTheFirst))
+		expect(len(peeked) == 0, "%s is left", bodies(peeked))
+		receiver.end()
+	})
+}
+
 func sessionsAreUsedWhereTheyAreRequiredAndNowhereElse(w *world) {
 	w.with(variation{noRetry: true}, func(s session) {
 		waiting, cancel := context.WithTimeout(s, patience)

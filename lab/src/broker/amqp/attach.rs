@@ -83,7 +83,7 @@ impl Connection {
             Node::Cbs => Ok(Target::Cbs),
             Node::Entity(path) => {
                 let entity = self.authorize(&path, &path.path(), &[action])?;
-                if peer_sends && path.sub_queue == SubQueue::DeadLetter {
+                if peer_sends && path.sub_queue != SubQueue::Active {
                     let text = "Messages cannot be sent to a dead-letter queue.";
                     return Err(Refusal::new("amqp:not-allowed", tracked(text)));
                 }

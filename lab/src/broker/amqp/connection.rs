@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -17,6 +18,7 @@ use super::error::Refusal;
 use super::outlet::Outlet;
 use super::session::{Link, Session};
 use crate::broker::auth::grants::Grants;
+use crate::broker::auth::{TokenError, plain};
 use crate::broker::entity::{Entity, lock};
 use crate::broker::observe::{ConnectionInfo, LinkInfo, LinkRole};
 use crate::broker::queue::{ConsumerId, SubQueue};
@@ -66,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) outlet: Arc<Outlet>,
     /// What is to be written, until the end of the round.
     pub(crate) out: BytesMut,
+    /// The bytes of the answers that are not wholly written, on all links together.
+    pub(crate) answers: usize,
     pub(crate) grants: Grants,
     pub(crate) routes: HashMap<ConsumerId, Route>,
     /// The time at which this round began.
@@ -78,6 +82,11 @@ impl Context {
     /// Whether so much waits to be written that no message should be added.
     pub(crate) fn is_congested(&self) -> bool {
         self.outlet.is_congested(self.out.len())
+    }
+
+    /// Whether so much waits to be written that nothing should be read that may be answered.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        self.outlet.is_overloaded(self.out.len() + self.answers)
     }
 
     pub(crate) fn write(
@@ -116,7 +125,12 @@ where
     let shaken = async {
         // The sender lives in `shared`, which this task holds, so waiting cannot fail.
         silence.wait_for(|silent| !silent).await.ok();
-        let shake = handshake::accept_any(FrameReader::new(reader), writer);
+        let shake = handshake::accept_any(FrameReader::new(reader), writer, |message| {
+            match shared.disable_local_auth.load(Ordering::Relaxed) {
+                true => Err(TokenError::LocalAuthDisabled),
+                false => plain::check(message, &shared.config.sas_keys),
+            }
+        });
         match tokio::time::timeout(HANDSHAKE, shake).await {
             Ok(shaken) => Ok(shaken?),
             Err(_) => Err(ConnectionError::SlowHandshake),
@@ -128,13 +142,22 @@ where
         shaken = shaken => Some(shaken),
     };
     let mut connection = Connection::new(Arc::clone(&shared), Arc::clone(&registered));
+    let shaken = shaken.map(|shaken| {
+        let (wire, granted) = shaken?;
+        if let Some(grant) = granted {
+            connection.context.grants.put_everywhere(grant);
+        }
+        Ok(wire)
+    });
     match shaken {
         Some(Ok(Wire::Plain(reader, writer))) => connection.run(reader, writer).await,
         Some(Ok(Wire::WebSocket(reader, writer))) => {
             lock(&registered.info).websocket = true;
             connection.run(reader, writer).await;
         }
-        Some(Err(error)) => tracing::debug!(%error, "a connection ended in its handshake"),
+        Some(Err::<_, ConnectionError>(error)) => {
+            tracing::debug!(%error, "a connection ended in its handshake")
+        }
         None => {}
     }
     shared.unregister(id);
@@ -150,6 +173,7 @@ impl Connection {
                 registered,
                 outlet: Arc::default(),
                 out: BytesMut::new(),
+                answers: 0,
                 grants: Grants::default(),
                 routes: HashMap::new(),
                 now,
@@ -193,8 +217,9 @@ impl Connection {
             tracing::debug!(%error, "a connection ended");
             self.refuse(error);
         }
-        self.release();
+        // What giving back would say to the peer comes too late.
         outlet.push(&mut self.context.out);
+        self.release();
         outlet.finish();
         match tokio::time::timeout(LAST_WRITE, &mut writing).await {
             Ok(Ok(())) => {}
@@ -221,7 +246,7 @@ impl Connection {
             }
             // The sender lives in `shared`, which this task holds, so waiting cannot fail.
             silence.wait_for(|silent| !silent).await.ok();
-            let readable = !outlet.is_overloaded();
+            let readable = !self.context.is_overloaded();
             // Cancel safe: `fill` keeps what it read in the reader; the others only wake the loop.
             let (filled, ticked) = tokio::select! {
                 filled = reader.fill(), if readable => (Some(filled?), false),
@@ -257,18 +282,27 @@ impl Connection {
                 self.revalidate_links()?;
                 self.end_overdue_waits()?;
             }
-            let mut handled = 0;
+            let (mut handled, mut is_held_up) = (0, false);
             while handled < FRAMES_AT_ONCE && !self.is_closed {
+                is_held_up = self.context.is_overloaded();
+                if is_held_up {
+                    break;
+                }
                 let Some(frame) = reader.take_frame()? else { break };
                 self.on_frame(decode(frame)?)?;
                 handled += 1;
             }
-            self.pump()?;
+            // After the Close comes nothing.
+            if !self.is_closed {
+                self.pump()?;
+            }
             if !self.context.out.is_empty() {
                 self.clocks.last_write = Instant::now();
                 self.context.outlet.push(&mut self.context.out);
             }
-            if handled < FRAMES_AT_ONCE {
+            // Frames may be left of what was read, and nothing else may come that would have them handled.
+            let may_go_on = handled == FRAMES_AT_ONCE || (is_held_up && !self.context.is_overloaded());
+            if self.is_closed || !may_go_on {
                 return Ok(());
             }
         }
@@ -299,7 +333,8 @@ impl Connection {
         };
         if self.is_open && !self.is_closed {
             let close = Close { error: Some(refusal.into_error()) };
-            if let Err(error) = self.context.write(0, &close) {
+            let closed = self.write_all_outcomes().and_then(|()| self.context.write(0, &close));
+            if let Err(error) = closed {
                 tracing::error!(%error, "a Close could not be written");
             }
         }

@@ -52,6 +52,15 @@ impl Refusal {
         Self::new("amqp:link:detach-forced", tracked(&text))
     }
 
+    /// What the link of answers is told that lets too much of them wait.
+    pub(crate) fn unread_answers(node: &str, count: usize) -> Self {
+        let text = format!(
+            "{count} answers of '{node}' wait for link credit and for the session's window, more than are kept; give both \
+             before asking."
+        );
+        Self::new("amqp:resource-limit-exceeded", tracked(&text))
+    }
+
     /// What receivers are told of a queue whose messages go on to another.
     pub(crate) fn forwards() -> Self {
         let text = "Cannot create a message receiver on an entity with auto-forwarding enabled.";

@@ -33,6 +33,7 @@ impl Connection {
             FrameBody::Empty => {}
             FrameBody::Open(open) => self.on_open(open)?,
             FrameBody::Close(_) => {
+                self.write_all_outcomes()?;
                 self.context.write(0, &Close { error: None })?;
                 self.is_closed = true;
             }
@@ -44,6 +45,7 @@ impl Connection {
             }
             FrameBody::End(_) => {
                 if self.sessions.contains_key(&channel) {
+                    self.write_outcomes(channel)?;
                     self.drop_session(channel);
                     self.context.write(channel, &End { error: None })?;
                 }
@@ -99,6 +101,7 @@ impl Connection {
         }
         let is_known = self.sessions.get(&channel).is_some_and(|session| session.links.contains_key(&handle));
         if is_known {
+            self.write_outcomes(channel)?;
             self.drop_link(channel, handle);
             let answer = Detach { handle: detach.handle.clone(), closed: detach.closed, error: None };
             self.context.write(channel, &answer)?;
@@ -109,6 +112,7 @@ impl Connection {
 
     /// Ends a link from our side. The peer's own Detach comes later and finds nothing.
     pub(crate) fn detach(&mut self, channel: u16, handle: u32, error: Error) -> Result<(), WireError> {
+        self.write_outcomes(channel)?;
         self.drop_link(channel, handle);
         self.publish_links();
         self.context.write(channel, &Detach { handle: handle.into(), closed: true, error: Some(error) })
@@ -124,7 +128,13 @@ impl Connection {
         }
         let Some(link) = session.links.get_mut(&handle.0) else { return Ok(()) };
         link.touch();
-        let Link::Outgoing(link) = link else { return Ok(()) };
+        let link = match link {
+            Link::Outgoing(link) => link,
+            Link::Incoming(link) => {
+                link.on_flow(flow);
+                return Ok(());
+            }
+        };
         link.on_flow(flow);
         // A drain takes credit back rather than asking for messages.
         let asks = matches!(link.supply, Supply::Queue(_)) && flow.link_credit > Some(0) && !flow.drain;
@@ -168,16 +178,20 @@ impl Connection {
     pub(crate) fn drop_link(&mut self, channel: u16, handle: u32) {
         self.forget_wait(channel, handle);
         let Some(session) = self.sessions.get_mut(&channel) else { return };
-        let Some(link) = session.links.remove(&handle) else { return };
-        if let Link::Outgoing(link) = link
-            && let Supply::Queue(consumer) = link.supply
-        {
-            // First leave the queue, then give back: otherwise it would assign the same messages here again.
-            consumer.entity.leave(consumer.sub_queue, consumer.id);
-            session.forget_queued(handle, usize::MAX, self.context.now);
-            self.collect();
-            self.context.routes.remove(&consumer.id);
-            consumer.entity.release_session(consumer.id, self.context.now);
+        let Some(Link::Outgoing(link)) = session.links.remove(&handle) else { return };
+        match link.supply {
+            Supply::Queue(consumer) => {
+                // First leave the queue, then give back: otherwise it would assign the same messages here again.
+                consumer.entity.leave(consumer.sub_queue, consumer.id);
+                session.forget_queued(handle, usize::MAX, self.context.now);
+                self.collect();
+                self.context.routes.remove(&consumer.id);
+                consumer.entity.release_session(consumer.id, self.context.now);
+            }
+            Supply::Answers { waiting, .. } => {
+                let begun = session.forget_begun_answer(handle);
+                self.context.answers -= waiting.iter().map(Bytes::len).sum::<usize>() + begun;
+            }
         }
     }
 }

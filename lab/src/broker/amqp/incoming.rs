@@ -20,6 +20,7 @@ pub(crate) struct IncomingLink {
     pub(crate) last_active: Instant,
     delivery_count: u32,
     credit: u32,
+    echo: bool,
     assembly: Option<Delivery>,
 }
 
@@ -68,6 +69,7 @@ impl IncomingLink {
             last_active: Instant::now(),
             delivery_count,
             credit: 0,
+            echo: false,
             assembly: None,
         }
     }
@@ -111,12 +113,19 @@ impl IncomingLink {
         Ok(Some(delivery))
     }
 
-    /// Grants credit at first, and again when half of it is used.
+    /// Takes the peer's view of the link, which may ask for ours.
+    pub(crate) fn on_flow(&mut self, flow: &Flow) {
+        self.echo |= flow.echo;
+    }
+
+    /// Grants credit at first, and again when half of it is used; says how much there is when the peer asked.
     pub(crate) fn top_up(&mut self, handle: u32, session: Flow) -> Option<Flow> {
-        if self.credit > CREDIT / 2 {
+        let is_asked = std::mem::take(&mut self.echo);
+        if self.credit <= CREDIT / 2 {
+            self.credit = CREDIT;
+        } else if !is_asked {
             return None;
         }
-        self.credit = CREDIT;
         Some(Flow {
             handle: Some(Handle(handle)),
             delivery_count: Some(self.delivery_count),

@@ -1,13 +1,18 @@
 //! Deliveries reach their node: messages a queue, requests `$cbs` or `$management`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::error::{Refusal, tracked};
 use super::incoming::Delivery;
+use super::outgoing::{OutgoingLink, Supply};
 use super::runs::Reply;
 use super::session::{Link, Target};
+use crate::broker::entity::Entity;
+use crate::broker::queue::SubQueue;
 use crate::broker::wire::message::{BATCH_FORMAT, Message, MessageError, split_batch};
 use crate::broker::wire::request::Request;
 use crate::broker::{cbs, management};
@@ -66,7 +71,10 @@ impl Connection {
                 let may = |action| self.authorize(path, &node.path(), &[action]).map(drop);
                 let uri = self.context.shared.uri(&path.path());
                 let paid = self.context.shared.pay(1, now);
-                management::respond(&request, entity, (path.sub_queue, &uri), paid, may, now)
+                let link = request.text("associated-link-name");
+                let session = link.and_then(|link| self.session_of_link(link, entity, path.sub_queue));
+                let node = (path.sub_queue, uri.as_str());
+                management::respond(&request, entity, node, session.as_deref(), paid, may, now)
             }
         };
         match response.encode(&request) {
@@ -74,6 +82,20 @@ impl Connection {
             Err(error) => tracing::error!(%error, "a response could not be encoded"),
         }
         Ok(())
+    }
+
+    /// The session that this connection's receiver of that name has.
+    fn session_of_link(&self, name: &str, entity: &Arc<Entity>, sub_queue: SubQueue) -> Option<Arc<str>> {
+        self.sessions.values().flat_map(|session| session.links.values()).find_map(|link| match link {
+            Link::Outgoing(OutgoingLink { name: own, supply: Supply::Queue(consumer), .. })
+                if own == name
+                    && consumer.sub_queue == sub_queue
+                    && Arc::ptr_eq(&consumer.entity, entity) =>
+            {
+                entity.read(|queue| queue.session_of(consumer.id))
+            }
+            _ => None,
+        })
     }
 
     /// Puts an answer on the link it is for. Not every client says which: `reply-to` may be missing, the name of the
@@ -100,10 +122,9 @@ impl Connection {
             return;
         };
         let link = self.sessions.get_mut(&number).and_then(|session| session.links.get_mut(&handle));
-        if let Some(Link::Outgoing(link)) = link
-            && !link.answer(answer)
-        {
-            tracing::warn!(node = path, "a peer does not read the answers to its requests");
+        if let Some(Link::Outgoing(link)) = link {
+            self.context.answers += answer.len();
+            link.answer(answer);
         }
     }
 }

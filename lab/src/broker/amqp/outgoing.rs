@@ -17,9 +17,6 @@ use crate::broker::queue::{ConsumerId, LockMode, SubQueue};
 /// but not yet written is locked and lost to others.
 const AHEAD: u32 = 100;
 
-/// Answers that wait for credit; a peer that lets more come together does not read them.
-const MAX_WAITING_ANSWERS: usize = 1000;
-
 pub(crate) struct OutgoingLink {
     pub(crate) name: String,
     pub(crate) source: Target,
@@ -142,14 +139,18 @@ impl OutgoingLink {
         false
     }
 
-    /// Keeps an answer until there is credit for it; `false` when too many wait already.
-    pub(crate) fn answer(&mut self, answer: Bytes) -> bool {
-        match &mut self.supply {
-            Supply::Answers { waiting, .. } if waiting.len() < MAX_WAITING_ANSWERS => {
-                waiting.push_back(answer);
-                true
-            }
-            _ => false,
+    /// Keeps an answer until there is credit for it, and room on the way out.
+    pub(crate) fn answer(&mut self, answer: Bytes) {
+        if let Supply::Answers { waiting, .. } = &mut self.supply {
+            waiting.push_back(answer);
+        }
+    }
+
+    /// How many answers wait.
+    pub(crate) fn waiting_answers(&self) -> usize {
+        match &self.supply {
+            Supply::Answers { waiting, .. } => waiting.len(),
+            Supply::Queue(_) => 0,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::broker::entity::lock;
 const CONGESTED: usize = 1 << 20;
 
 /// Above this many bytes nothing more is read either: the peer makes us answer and does not read the answers.
-const OVERLOADED: usize = 4 << 20;
+pub(super) const OVERLOADED: usize = 4 << 20;
 
 /// What is written at once; the room it leaves is seen after each.
 const CHUNK: usize = 256 * 1024;
@@ -64,9 +64,9 @@ impl Outlet {
         self.pending() + unpushed > CONGESTED
     }
 
-    /// Whether nothing more should be read.
-    pub(crate) fn is_overloaded(&self) -> bool {
-        self.pending() > OVERLOADED
+    /// Whether `unpushed` bytes more are too many to read anything.
+    pub(crate) fn is_overloaded(&self, unpushed: usize) -> bool {
+        self.pending() + unpushed > OVERLOADED
     }
 
     /// Whether the socket takes no more.

@@ -7,10 +7,15 @@ use fe2o3_amqp_types::definitions::Role;
 use time::OffsetDateTime;
 
 use super::connection::{Connection, Context};
+use super::error::Refusal;
 use super::outgoing::{OutgoingLink, Supply};
+use super::outlet::OVERLOADED;
 use super::session::{Content, Link, Queued, Session, Unsettled};
 use crate::broker::queue::Settlement;
 use crate::broker::wire::codec::{DeliveryHead, WireError, write_transfer};
+
+/// Answers that wait for credit; a peer that lets more come together does not want them.
+const MAX_WAITING_ANSWERS: usize = 1000;
 
 impl Connection {
     /// Moves everything that can move now.
@@ -32,10 +37,51 @@ impl Connection {
             }
         }
         let congested = self.context.is_congested();
+        if !congested {
+            self.end_unread_answers()?;
+        }
         for (channel, session) in &mut self.sessions {
             session.answer(*channel, congested, &mut self.context)?;
         }
         Ok(())
+    }
+
+    /// Detaches the links of answers that are too many. Called when there is room on the way out, so what is still there waits
+    /// for the peer, which gives no credit or no window.
+    fn end_unread_answers(&mut self) -> Result<(), WireError> {
+        if self.context.answers == 0 {
+            return Ok(());
+        }
+        let are_too_large = self.context.answers > OVERLOADED;
+        let mut unread = Vec::new();
+        for (channel, session) in &self.sessions {
+            for (handle, link) in &session.links {
+                if let Link::Outgoing(link) = link {
+                    let count = link.waiting_answers() + usize::from(session.begun_answer(*handle) > 0);
+                    if count > MAX_WAITING_ANSWERS || (are_too_large && count > 0) {
+                        unread.push((*channel, *handle, Refusal::unread_answers(&link.source.path(), count)));
+                    }
+                }
+            }
+        }
+        for (channel, handle, refusal) in unread {
+            self.detach(channel, handle, refusal.into_error())?;
+        }
+        Ok(())
+    }
+
+    /// Writes how deliveries of the session ended, before what ends a link or the session.
+    pub(crate) fn write_outcomes(&mut self, channel: u16) -> Result<(), WireError> {
+        match self.sessions.get_mut(&channel) {
+            Some(session) => session.write_outcomes(channel, &mut self.context),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Connection::write_outcomes`], for all sessions.
+    pub(crate) fn write_all_outcomes(&mut self) -> Result<(), WireError> {
+        let mut sessions = self.sessions.iter_mut();
+        sessions.try_for_each(|(channel, session)| session.write_outcomes(*channel, &mut self.context))
     }
 
     /// Takes what queues assigned to this connection's receivers and puts it before their sessions. A receiver whose
@@ -136,28 +182,51 @@ impl Session {
         }
     }
 
-    /// Writes transfers until the peer or the socket takes no more; `true` when a delivery was finished.
-    fn send(&mut self, channel: u16, context: &mut Context) -> bool {
-        for (handle, link) in &mut self.links {
-            if let Link::Outgoing(link) = link {
-                while let Some((payload, settled)) = link.next_answer() {
-                    self.outbox.push_back(Queued {
-                        handle: *handle,
-                        content: Content::Answer { payload, settled },
-                        progress: None,
-                    });
+    /// The size of the link's answer that is partly written; 0 when there is none.
+    fn begun_answer(&self, handle: u32) -> usize {
+        self.outbox
+            .front()
+            .filter(|first| first.handle == handle)
+            .map_or(0, |first| first.content.answer_size())
+    }
+
+    /// Gives up the answer that is partly written to a link that is gone; says how large it was.
+    pub(crate) fn forget_begun_answer(&mut self, handle: u32) -> usize {
+        let size = self.begun_answer(handle);
+        if size > 0 {
+            self.outbox.pop_front();
+        }
+        size
+    }
+
+    /// What is to be written next: the rest of what was begun, or else an answer, of which a peer has few, or else a message.
+    fn next_queued(&mut self, has_answers: bool) -> Option<Queued> {
+        let has_begun = self.outbox.front().is_some_and(|queued| queued.progress.is_some());
+        if has_answers && !has_begun {
+            for (handle, link) in &mut self.links {
+                if let Link::Outgoing(link) = link
+                    && let Some((payload, settled)) = link.next_answer()
+                {
+                    let content = Content::Answer { payload, settled };
+                    return Some(Queued { handle: *handle, content, progress: None });
                 }
             }
         }
+        self.outbox.pop_front()
+    }
+
+    /// Writes transfers until the peer or the socket takes no more; `true` when a delivery was finished.
+    fn send(&mut self, channel: u16, context: &mut Context) -> bool {
         let mut finished = false;
         while !self.is_blocked() && !context.is_congested() {
-            let Some(mut queued) = self.outbox.pop_front() else { break };
+            let Some(mut queued) = self.next_queued(context.answers > 0) else { break };
             if queued.progress.is_none() && !self.begin_delivery(&mut queued, context.now) {
                 continue;
             }
             let Some((payload, written)) = &mut queued.progress else { continue };
-            let (tag, settled) = queued.content.tag_and_mode();
-            let head = DeliveryHead { id: self.next_delivery_id.wrapping_sub(1), tag: &tag, settled };
+            let id = self.next_delivery_id.wrapping_sub(1);
+            let (tag, settled) = queued.content.tag_and_mode(id);
+            let head = DeliveryHead { id, tag: &tag, settled };
             let head = (*written == 0).then_some(&head);
             let size = context.max_frame_size as usize;
             *written +=
@@ -166,6 +235,7 @@ impl Session {
             self.sent_transfer_frame();
             if is_done {
                 finished = true;
+                context.answers -= queued.content.answer_size();
                 queued.content.written(context.now);
             } else {
                 self.outbox.push_front(queued);
@@ -206,17 +276,23 @@ impl Session {
         };
         if let Some(unsettled) = unsettled {
             self.unsettled.insert(self.next_delivery_id, unsettled);
+            self.forget_ended();
         }
         self.next_delivery_id = self.next_delivery_id.wrapping_add(1);
         queued.progress = Some((payload, 0));
         true
     }
 
-    /// Writes what the peer waits for besides transfers: dispositions, credit, the end of a drain, echoes.
-    fn answer(&mut self, channel: u16, congested: bool, context: &mut Context) -> Result<(), WireError> {
+    fn write_outcomes(&mut self, channel: u16, context: &mut Context) -> Result<(), WireError> {
         for disposition in self.received.take(Role::Receiver).chain(self.settled.take(Role::Sender)) {
             context.write(channel, &disposition)?;
         }
+        Ok(())
+    }
+
+    /// Writes what the peer waits for besides transfers: dispositions, credit, the end of a drain, echoes.
+    fn answer(&mut self, channel: u16, congested: bool, context: &mut Context) -> Result<(), WireError> {
+        self.write_outcomes(channel, context)?;
         let blocked = congested || self.is_blocked();
         let session = self.flow();
         let mut flows = Vec::new();
@@ -247,13 +323,22 @@ impl Queued {
 }
 
 impl Content {
-    /// The delivery tag, which is the lock token in .NET's byte order, and whether the delivery is settled.
-    fn tag_and_mode(&self) -> ([u8; 16], bool) {
+    /// The delivery tag, and whether the delivery is settled. The tag of a message is its lock token in .NET's byte order, that
+    /// of an answer counts.
+    fn tag_and_mode(&self, id: u32) -> ([u8; 16], bool) {
         match self {
             Self::Message { assignment, .. } => {
                 (assignment.token.to_bytes_le(), assignment.stamp.locked_until.is_none())
             }
-            Self::Answer { settled, .. } => ([0; 16], *settled),
+            Self::Answer { settled, .. } => ((u128::from(id) + 1).to_le_bytes(), *settled),
+        }
+    }
+
+    /// The bytes of an answer.
+    fn answer_size(&self) -> usize {
+        match self {
+            Self::Answer { payload, .. } => payload.len(),
+            Self::Message { .. } => 0,
         }
     }
 

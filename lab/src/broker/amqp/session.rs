@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::incoming::IncomingLink;
 use super::outgoing::{OutgoingLink, Supply};
 use super::runs::Runs;
+use super::settle::MANY_UNSETTLED;
 use super::waits::Wait;
 use crate::broker::address::EntityPath;
 use crate::broker::entity::Entity;
@@ -115,6 +116,8 @@ pub(crate) struct Session {
     pub(crate) outbox: VecDeque<Queued>,
     /// By delivery id. Ids start at 0 and a session does not live for four billion deliveries.
     pub(crate) unsettled: BTreeMap<u32, Unsettled>,
+    /// With so many, those that have ended otherwise than by the peer's word are forgotten.
+    pub(super) too_many_unsettled: usize,
     pub(crate) next_delivery_id: u32,
     /// Replies to deliveries of the peer.
     pub(crate) received: Runs,
@@ -135,6 +138,7 @@ impl Session {
             waits: BTreeMap::new(),
             outbox: VecDeque::new(),
             unsettled: BTreeMap::new(),
+            too_many_unsettled: MANY_UNSETTLED,
             next_delivery_id: 0,
             received: Runs::default(),
             settled: Runs::default(),

@@ -10,7 +10,27 @@ use super::runs::Reply;
 use super::session::{Session, Unsettled};
 use crate::broker::queue::{PropertiesToModify, SettleError, Settlement};
 
+/// Deliveries for which it is not yet looked whether they are unsettled still.
+pub(super) const MANY_UNSETTLED: usize = 1024;
+
 impl Session {
+    /// Forgets deliveries whose locks have ended, by `$management` or by their time, and answers that nobody settled: to
+    /// settle them later says what it says of those that never were. It looks at all of them, so only when they have become
+    /// twice as many as were left the last time.
+    pub(super) fn forget_ended(&mut self) {
+        if self.unsettled.len() < self.too_many_unsettled {
+            return;
+        }
+        let recent = self.next_delivery_id.saturating_sub(MANY_UNSETTLED as u32 / 2);
+        self.unsettled.retain(|id, unsettled| match unsettled {
+            Unsettled::Message { entity, sub_queue, token, .. } => {
+                entity.read(|queue| queue.is_locked(*sub_queue, *token))
+            }
+            Unsettled::Answer => *id >= recent,
+        });
+        self.too_many_unsettled = MANY_UNSETTLED.max(self.unsettled.len() * 2);
+    }
+
     /// Applies a disposition to the deliveries it names. Each gets a reply unless it is settled already: the same
     /// outcome when it was applied, `rejected` with an error when it was not.
     pub(crate) fn on_disposition(&mut self, disposition: Disposition, now: OffsetDateTime) {
@@ -118,4 +138,64 @@ fn properties(fields: &Fields) -> PropertiesToModify {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Weak};
+
+    use fe2o3_amqp_types::performatives::Begin;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::broker::QueueConfig;
+    use crate::broker::entity::Entity;
+    use crate::broker::queue::{ConsumerId, LockMode, SubQueue};
+    use crate::broker::wire::message::Message;
+
+    fn session() -> Session {
+        Session::new(&Begin {
+            remote_channel: None,
+            next_outgoing_id: 0,
+            incoming_window: 1,
+            outgoing_window: 1,
+            handle_max: 1.into(),
+            offered_capabilities: None,
+            desired_capabilities: None,
+            properties: None,
+        })
+    }
+
+    #[test]
+    fn what_ended_without_the_peers_word_does_not_add_up() {
+        let now = datetime!(2026-11-22 10:00 UTC);
+        let entity = Arc::new(Entity::new(QueueConfig::new("q"), "", Weak::new()));
+        let (mut session, consumer) = (session(), ConsumerId(1));
+        let mut held = Vec::new();
+        for round in 0..10_000 {
+            let assigned = entity.update(now, |queue| {
+                let message = Message::parse(&[0x00, 0x53, 0x75, 0xa0, 1, b'x'], || round.to_string());
+                queue.enqueue(vec![message.unwrap()], now).unwrap();
+                queue.request(SubQueue::Active, consumer, LockMode::PeekLock, 1);
+                queue.assign(now)
+            });
+            let (sub_queue, token) = (SubQueue::Active, assigned[0].token);
+            let message = Unsettled::Message { entity: Arc::clone(&entity), sub_queue, token, consumer };
+            for unsettled in [message, Unsettled::Answer] {
+                session.unsettled.insert(session.next_delivery_id, unsettled);
+                session.forget_ended();
+                session.next_delivery_id += 1;
+            }
+            if round % 100 == 0 {
+                held.push(session.next_delivery_id - 2);
+            } else {
+                let settle = |queue: &mut crate::broker::queue::Queue| {
+                    queue.settle_all(sub_queue, &[token], &Settlement::Complete)
+                };
+                entity.update(now, settle).unwrap();
+            }
+        }
+        assert!(session.unsettled.len() < 2 * MANY_UNSETTLED, "{}", session.unsettled.len());
+        assert!(held.iter().all(|id| session.unsettled.contains_key(id)), "what is locked can be settled");
+    }
 }

@@ -18,7 +18,12 @@ impl Grants {
         self.0.insert(address::path(audience), grant);
     }
 
-    /// Whether no token was ever put.
+    /// Remembers a grant on the whole namespace.
+    pub(crate) fn put_everywhere(&mut self, grant: Grant) {
+        self.put("", grant);
+    }
+
+    /// Whether no token was ever put, nor a key shown.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,7 +1,8 @@
-//! Who may do what: tokens become grants at `$cbs`, grants are looked at when a link attaches.
+//! Who may do what: tokens become grants at `$cbs`, keys do in the handshake, grants are looked at when a link attaches.
 
 pub(crate) mod grants;
 pub(crate) mod jwt;
+pub(crate) mod plain;
 pub(crate) mod sas;
 
 use time::OffsetDateTime;

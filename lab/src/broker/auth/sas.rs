@@ -66,7 +66,7 @@ pub(crate) fn check(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use time::macros::datetime;
 
     use super::*;
@@ -82,7 +82,7 @@ mod tests {
             .collect()
     }
 
-    fn sign(resource: &str, expiry: i64, name: &str, key: &str) -> String {
+    pub(crate) fn sign(resource: &str, expiry: i64, name: &str, key: &str) -> String {
         let resource = encode(resource);
         let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
         mac.update(format!("{resource}\n{expiry}").as_bytes());

@@ -15,7 +15,7 @@ pub(super) fn receive(call: &Call<'_>) -> Outcome {
         1 => LockMode::PeekLock,
         _ => return Err(Failure::argument("The receiver-settle-mode must be 0 or 1.")),
     };
-    let session = call.arguments.text("session-id");
+    let session = call.session();
     let received = call
         .change(|queue| queue.receive_deferred(call.sub_queue, &numbers, mode, session, call.now))?
         .map_err(|error| match error {

@@ -12,6 +12,9 @@ use crate::broker::wire::request::encoded_text;
 /// `com.microsoft:renew-lock`
 pub(super) fn renew(call: &Call<'_>) -> Outcome {
     let tokens = call.arguments.uuids("lock-tokens")?;
+    if tokens.is_empty() {
+        return Err(Failure::argument("There must be at least one of the lock-tokens."));
+    }
     let until = call
         .change(|queue| queue.renew(call.sub_queue, &tokens, call.now))?
         .map_err(|_| Failure::new(410, Refusal::lock_lost()))?;
@@ -23,7 +26,7 @@ pub(super) fn renew(call: &Call<'_>) -> Outcome {
 pub(super) fn update_disposition(call: &Call<'_>) -> Outcome {
     let tokens = call.arguments.uuids("lock-tokens")?;
     let settlement = settlement(call)?;
-    if let Some(session) = call.arguments.text("session-id")
+    if let Some(session) = call.session()
         && call.sub_queue == SubQueue::Active
         && call.entity.read(|queue| queue.requires_session() && queue.session_state(session).is_err())
     {

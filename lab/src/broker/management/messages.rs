@@ -12,7 +12,7 @@ const MAX_ANSWER: usize = 1 << 20;
 pub(super) fn peek(call: &Call<'_>) -> Outcome {
     let from = call.arguments.integer("from-sequence-number")?;
     let count = call.arguments.count("message-count")?;
-    let session = call.arguments.text("session-id");
+    let session = call.session();
     let peeked = call.change(|queue| queue.peek(call.sub_queue, from, count, session, MAX_ANSWER))?;
     if peeked.is_empty() {
         return Ok(Answer::NoContent);

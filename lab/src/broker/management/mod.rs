@@ -24,12 +24,20 @@ struct Call<'a> {
     arguments: Arguments<'a>,
     entity: &'a Entity,
     sub_queue: SubQueue,
+    /// The session of the receiver whose link the request names.
+    link_session: Option<&'a str>,
     /// The queue's, as the service's texts name it.
     uri: &'a str,
     now: OffsetDateTime,
 }
 
 impl Call<'_> {
+    /// The session that is meant: that which is named, or else that of the link which is, because the SDK for Go names no
+    /// session.
+    fn session(&self) -> Option<&str> {
+        self.arguments.text("session-id").or(self.link_session)
+    }
+
     /// Changes the queue, if it is still there.
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> Result<T, Failure> {
         self.entity.update(self.now, |queue| {
@@ -106,17 +114,20 @@ const OPERATIONS: [Operation; 11] = [
     on_sessions("get-message-sessions", sessions::list),
 ];
 
-/// Handles one request on the queue that `uri` names; `paid` says whether the namespace has time for it, `may` whether the connection has a right.
+/// Handles one request on the queue that `uri` names; `link_session` is that of the receiver whose link the request names, `paid`
+/// says whether the namespace has time for it, `may` whether the connection has a right.
 pub(crate) fn respond(
     request: &Request,
     entity: &Entity,
     (sub_queue, uri): (SubQueue, &str),
+    link_session: Option<&str>,
     paid: Result<(), Refusal>,
     may: impl Fn(Action) -> Result<(), Refusal>,
     now: OffsetDateTime,
 ) -> Response {
     let perform = |()| {
-        let call = Call { arguments: Arguments::of(&request.body), entity, sub_queue, uri, now };
+        let call =
+            Call { arguments: Arguments::of(&request.body), entity, sub_queue, link_session, uri, now };
         let operation = find(request, &call)?;
         may(operation.action).map_err(|refusal| {
             let is_gone = refusal.condition == "amqp:not-found";

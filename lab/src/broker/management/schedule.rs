@@ -12,12 +12,15 @@ use crate::broker::wire::message::Message;
 
 /// `com.microsoft:schedule-message`
 pub(super) fn schedule(call: &Call<'_>) -> Outcome {
-    if call.sub_queue == SubQueue::DeadLetter {
+    if call.sub_queue != SubQueue::Active {
         let text = "Messages cannot be sent to a dead-letter queue.";
         return Err(Failure::new(400, Refusal::new("amqp:not-allowed", tracked(text))));
     }
     let malformed = || Failure::argument("The request's map must have a list of maps as its 'messages'.");
     let entries = call.arguments.each("messages", Some).ok_or_else(malformed)?;
+    if entries.is_empty() {
+        return Err(Failure::argument("There must be at least one of the messages."));
+    }
     let mut messages = Vec::with_capacity(entries.len());
     for message in entries {
         let entry = Arguments::of(message);
@@ -44,7 +47,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Outcome {
     let numbers = call.arguments.integers("sequence-numbers")?;
     let cancelled = match call.sub_queue {
         SubQueue::Active => call.change(|queue| queue.cancel_scheduled(&numbers))?.is_ok(),
-        SubQueue::DeadLetter => false,
+        SubQueue::DeadLetter | SubQueue::TransferDeadLetter => false,
     };
     if cancelled {
         return Ok(Answer::Ok(Body::new()));

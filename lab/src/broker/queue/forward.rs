@@ -90,6 +90,7 @@ impl Queue {
         match sub_queue {
             SubQueue::Active => self.forwarding.active.is_some(),
             SubQueue::DeadLetter => self.forwarding.dead_letter.is_some(),
+            SubQueue::TransferDeadLetter => false,
         }
     }
 

@@ -41,6 +41,9 @@ pub enum SubQueue {
     Active,
     /// Its `$DeadLetterQueue`.
     DeadLetter,
+    /// Its `$Transfer/$DeadLetterQueue`, for what could not be sent by way of the queue. It is always empty here, where no
+    /// message is sent so.
+    TransferDeadLetter,
 }
 
 /// What a receiver may know of a message's state.
@@ -150,6 +153,7 @@ pub(crate) struct Queue {
     config: QueueConfig,
     active: Store,
     dead_letter: Store,
+    transfer_dead_letter: Store,
     /// Only where the queue requires them. The dead-letter queue has none.
     sessions: Option<Sessions>,
     duplicates: Option<DuplicateHistory>,
@@ -165,6 +169,7 @@ impl Queue {
         Self {
             active: Store::new(config.requires_session),
             dead_letter: Store::new(false),
+            transfer_dead_letter: Store::new(false),
             sessions: config.requires_session.then(Sessions::default),
             duplicates: config.duplicate_detection.map(DuplicateHistory::new),
             forwarding: Forwarding::of(&config),
@@ -229,10 +234,24 @@ impl Queue {
         held.collect()
     }
 
+    /// Whether a lock has this token still.
+    pub(crate) fn is_locked(&self, sub_queue: SubQueue, token: Uuid) -> bool {
+        self.look(sub_queue).locked(token).is_some()
+    }
+
+    fn look(&self, sub_queue: SubQueue) -> &Store {
+        match sub_queue {
+            SubQueue::Active => &self.active,
+            SubQueue::DeadLetter => &self.dead_letter,
+            SubQueue::TransferDeadLetter => &self.transfer_dead_letter,
+        }
+    }
+
     fn store(&mut self, sub_queue: SubQueue) -> &mut Store {
         match sub_queue {
             SubQueue::Active => &mut self.active,
             SubQueue::DeadLetter => &mut self.dead_letter,
+            SubQueue::TransferDeadLetter => &mut self.transfer_dead_letter,
         }
     }
 }

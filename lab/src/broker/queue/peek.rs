@@ -17,10 +17,7 @@ impl Queue {
         session: Option<&str>,
         max_bytes: usize,
     ) -> Vec<(Arc<Message>, Stamp)> {
-        let store = match sub_queue {
-            SubQueue::Active => &self.active,
-            SubQueue::DeadLetter => &self.dead_letter,
-        };
+        let store = self.look(sub_queue);
         let mut peeked = Vec::new();
         let mut bytes = 0;
         for stored in store.from(from) {

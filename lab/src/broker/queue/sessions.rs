@@ -147,6 +147,12 @@ impl Queue {
         }
     }
 
+    /// The session that `consumer` has.
+    pub(crate) fn session_of(&self, consumer: ConsumerId) -> Option<Arc<str>> {
+        let (id, _) = self.sessions.as_ref()?.of(consumer)?;
+        Some(Arc::clone(id))
+    }
+
     /// Whether a receiver of this queue should have a session and has none.
     pub(crate) fn session_is_lost(&self, sub_queue: SubQueue, consumer: ConsumerId) -> bool {
         sub_queue == SubQueue::Active

@@ -18,7 +18,7 @@ impl Queue {
         token: Uuid,
         settlement: Settlement,
     ) -> Result<(), SettleError> {
-        if sub_queue == SubQueue::DeadLetter && matches!(settlement, Settlement::DeadLetter(_)) {
+        if sub_queue != SubQueue::Active && matches!(settlement, Settlement::DeadLetter(_)) {
             return Err(SettleError::AlreadyDeadLettered);
         }
         let number = self.store(sub_queue).locked(token).ok_or(SettleError::LockLost)?;

@@ -7,6 +7,7 @@ use fe2o3_amqp_types::performatives::Attach;
 
 use super::build::{attach, receiver, told};
 use super::*;
+use crate::broker::auth::sas;
 
 #[tokio::test]
 async fn broker_b09_a_token_is_taken_again_and_again_on_the_same_links() {
@@ -193,4 +194,27 @@ async fn broker_b12_b16_attaches_to_what_is_not_there_or_takes_no_messages_are_r
     assert_eq!(told(peer.attach_receiver(1, "nope/$management").await.unwrap_err()).0, "amqp:not-found");
     assert_eq!(told(peer.attach_sender(2, "q/$deadletterqueue").await.unwrap_err()).0, "amqp:not-allowed");
     peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b11_what_a_token_is_called_says_nothing() {
+    let world = World::start().await;
+    let signature = |key| {
+        let later = world.services.clock.now().unix_timestamp() + 60;
+        sas::tests::sign("sb://contoso.servicebus.windows.net/q", later, "Root", key)
+    };
+    let audience = "sb://contoso.servicebus.windows.net/q";
+    // Python calls a signature `jwt`.
+    for kind in ["jwt", "servicebus.windows.net:sastoken", "amqp:jwt", "made-up"] {
+        let mut peer = world.connect().await;
+        let answer = peer.put_token_as(kind, audience, &signature("guess")).await;
+        assert_eq!((answer.status, answer.condition.as_deref()), (401, Some("com.microsoft:auth-failed")));
+        assert!(peer.attach_sender(0, "q").await.is_err());
+        for token in [signature("secret"), world.token()] {
+            assert_eq!(peer.put_token_as(kind, audience, &token).await.status, 202, "{kind}");
+            peer.attach_sender(0, "q").await.unwrap();
+            peer.detach(0).await;
+        }
+        peer.close().await;
+    }
 }

@@ -5,7 +5,7 @@ use fe2o3_amqp_types::messaging::message::__private::Serializable;
 use fe2o3_amqp_types::messaging::{
     Body, Data, Header, Message, MessageAnnotations, Properties, Source, Target,
 };
-use fe2o3_amqp_types::performatives::{Attach, Begin, Transfer};
+use fe2o3_amqp_types::performatives::{Attach, Begin, Flow, Transfer};
 use serde_amqp::primitives::Timestamp;
 use serde_amqp::{Value, to_vec};
 
@@ -58,6 +58,34 @@ pub(super) fn session_receiver(handle: u32, address: &str, filter: Value, timeou
     }
     let timeout = timeout.map(|timeout| ("com.microsoft:timeout".into(), Value::Uint(timeout)));
     Attach { properties: Some(timeout.into_iter().collect()), ..attach }
+}
+
+/// A flow of the session alone, whose window has so much room from its beginning on.
+pub(super) fn window(frames: u32) -> Flow {
+    Flow {
+        next_incoming_id: None,
+        incoming_window: frames,
+        next_outgoing_id: 0,
+        outgoing_window: 5000,
+        handle: None,
+        delivery_count: None,
+        link_credit: None,
+        available: None,
+        drain: false,
+        echo: false,
+        properties: None,
+    }
+}
+
+pub(super) fn flow(handle: u32, delivery_count: u32, credit: u32, drain: bool, echo: bool) -> Flow {
+    Flow {
+        handle: Some(Handle(handle)),
+        delivery_count: Some(delivery_count),
+        link_credit: Some(credit),
+        drain,
+        echo,
+        ..window(5000)
+    }
 }
 
 pub(super) fn transfer(handle: u32, id: u32, format: u32, settled: Option<bool>) -> Transfer {

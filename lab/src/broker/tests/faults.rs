@@ -29,6 +29,25 @@ async fn broker_b58_locks_survive_their_link_and_their_connection() {
 }
 
 #[tokio::test]
+async fn broker_b59_a_namespace_whose_connections_break_keeps_its_messages_and_counts() {
+    let world = World::start().await;
+    let mut peer = holding_one(&world).await;
+    for text in ["a", "b"] {
+        peer.send_text(0, text).await;
+    }
+    let before = world.namespace.counts("q").unwrap();
+    assert_eq!((before.active, before.locked, before.received_total), (2, 1, 3));
+    world.namespace.drop_connections();
+    world.namespace.wait_for_connections(|count| count == 0).await;
+    assert_eq!(world.namespace.counts("q").unwrap(), before);
+    let mut next = world.authorized().await;
+    next.attach_receiver(1, "q").await.unwrap();
+    next.flow(1, 0, 2, false, false).await;
+    assert_eq!([next.receive().await.text(), next.receive().await.text()], ["a", "b"]);
+    next.close().await;
+}
+
+#[tokio::test]
 async fn a_dropped_connection_ends_without_a_word() {
     let world = World::start().await;
     let mut peer = world.authorized().await;

@@ -1,7 +1,9 @@
 //! The `$management` node itself: its answers, its rights, what it refuses.
 
 use fe2o3_amqp_types::definitions::SenderSettleMode;
+use fe2o3_amqp_types::messaging::{AmqpValue, Body};
 use fe2o3_amqp_types::performatives::Attach;
+use fe2o3_amqp_types::primitives::SimpleValue;
 use serde_amqp::Value;
 
 use super::build::{encode, encode_scheduled, entry, longs, map, receiver};
@@ -99,6 +101,29 @@ async fn an_answer_goes_settled_to_a_link_that_asks_for_it_and_to_no_other() {
     peer.attach(Attach { snd_settle_mode: SenderSettleMode::Settled, ..answers }).await.unwrap();
     peer.flow(21, 0, 10, false, false).await;
     assert!(peer.manage(20, "made-up", Value::Null).await.settled);
+    peer.close().await;
+}
+
+/// The names and types are what SDKs read; they fail on a null.
+#[tokio::test]
+async fn broker_b51_an_answer_has_its_status_as_a_number_its_condition_as_a_symbol_and_a_body() {
+    let world = World::start().await;
+    let mut peer = manager(&world, "q/$management").await;
+    let peek = map([("from-sequence-number", Value::Long(1)), ("message-count", Value::Int(1))]);
+    for (operation, body, status, condition) in [
+        ("com.microsoft:peek-message", peek, 204, None),
+        ("com.microsoft:peek-message", Value::Null, 400, Some("com.microsoft:argument-error")),
+        ("made-up", Value::Null, 501, Some("amqp:not-implemented")),
+    ] {
+        peer.ask(10, &[("operation", operation)], body).await;
+        let answer = peer.receive().await.message;
+        let properties = answer.application_properties.unwrap().0;
+        assert_eq!(properties.get("statusCode"), Some(&SimpleValue::Int(status)));
+        assert!(matches!(properties.get("statusDescription"), Some(SimpleValue::String(_))));
+        let condition = condition.map(|condition| SimpleValue::Symbol(condition.into()));
+        assert_eq!(properties.get("errorCondition"), condition.as_ref());
+        assert!(matches!(answer.body, Body::Value(AmqpValue(Value::Map(_)))), "{:?}", answer.body);
+    }
     peer.close().await;
 }
 

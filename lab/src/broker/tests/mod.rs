@@ -1,5 +1,7 @@
 //! The broker on the wire: a peer that writes frames by hand does what SDKs do, and what they should not.
 
+mod answers;
+mod associated_links;
 mod auth;
 mod build;
 mod connection;
@@ -7,13 +9,16 @@ mod deferral;
 mod delivery;
 mod dotnet;
 mod dotnet_receiving;
+mod ending;
 mod faults;
 mod forwarding;
 mod idle;
 mod management;
 mod peer;
+mod raw;
 mod removal;
 mod requests;
+mod sasl;
 mod sending;
 mod session_waits;
 mod sessions;

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use fe2o3_amqp::frames::amqp::FrameBody;
-use fe2o3_amqp_types::definitions::{Error, Handle, Role};
+use fe2o3_amqp_types::definitions::{Error, Role};
 use fe2o3_amqp_types::messaging::message::__private::Deserializable;
 use fe2o3_amqp_types::messaging::{Body, DeliveryState, Source, Target};
-use fe2o3_amqp_types::performatives::{Attach, Close, Detach, Disposition, Flow, Open, Transfer};
+use fe2o3_amqp_types::performatives::{Attach, Close, Detach, Disposition, Open, Transfer};
 use serde_amqp::from_slice;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::build::{Decoded, attach, begin, encode, receiver, transfer};
+use super::build::{Decoded, attach, begin, encode, flow, receiver, transfer};
 use crate::broker::wire::codec::{FrameReader, decode, write_frame};
 
 /// Longer than anything that the broker does in its own time; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) struct Peer {
-    reader: FrameReader<Box<dyn AsyncRead + Send + Unpin>>,
+    pub(super) reader: FrameReader<Box<dyn AsyncRead + Send + Unpin>>,
     writer: Box<dyn AsyncWrite + Send + Unpin>,
     pub(super) out: BytesMut,
     pub(super) next_delivery_id: u32,
@@ -211,20 +211,7 @@ impl Peer {
         drain: bool,
         echo: bool,
     ) {
-        let flow = Flow {
-            next_incoming_id: None,
-            incoming_window: 5000,
-            next_outgoing_id: 0,
-            outgoing_window: 5000,
-            handle: Some(Handle(handle)),
-            delivery_count: Some(delivery_count),
-            link_credit: Some(credit),
-            available: None,
-            drain,
-            echo,
-            properties: None,
-        };
-        self.send(&flow).await;
+        self.send(&flow(handle, delivery_count, credit, drain, echo)).await;
     }
 
     /// Sends a delivery and gives its id; `None` for `settled` leaves the field out.
@@ -242,12 +229,17 @@ impl Peer {
     }
 
     pub(super) async fn transfer_frame(&mut self, transfer: &Transfer, payload: &[u8]) {
+        self.put_transfer(transfer, payload);
+        self.flush().await;
+    }
+
+    /// As [`Peer::transfer_frame`], but it goes with what is sent next.
+    pub(super) fn put_transfer(&mut self, transfer: &Transfer, payload: &[u8]) {
         let start = self.out.len();
         write_frame(&mut self.out, 0, transfer).unwrap();
         self.out.extend_from_slice(payload);
         let length = u32::try_from(self.out.len() - start).unwrap().to_be_bytes();
         self.out[start..start + 4].copy_from_slice(&length);
-        self.flush().await;
     }
 
     /// Sends a text and waits until it is accepted.
@@ -273,6 +265,10 @@ impl Peer {
                 panic!("no transfer")
             };
             payload.extend_from_slice(&part);
+            if frames > 0 {
+                // Only the first frame names the delivery.
+                assert_eq!((performative.delivery_id, &performative.delivery_tag), (None, &None));
+            }
             frames += 1;
             let more = performative.more;
             let transfer = first.get_or_insert(performative).clone();

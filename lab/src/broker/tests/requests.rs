@@ -5,7 +5,7 @@ use fe2o3_amqp_types::messaging::{AmqpValue, ApplicationProperties, Body, Messag
 use fe2o3_amqp_types::primitives::SimpleValue;
 use serde_amqp::{Value, to_vec};
 
-use super::build::{Decoded, empty};
+use super::build::{Decoded, empty, transfer};
 use super::peer::Peer;
 
 /// The handles of a node's request and answer links.
@@ -27,10 +27,15 @@ pub(super) struct Answer {
 impl Peer {
     /// Puts a token for `audience`, on links that the first call attaches.
     pub(super) async fn put_token(&mut self, audience: &str, token: &str) -> Answer {
+        self.put_token_as("jwt", audience, token).await
+    }
+
+    /// As [`Peer::put_token`], with what the request calls the token.
+    pub(super) async fn put_token_as(&mut self, kind: &str, audience: &str, token: &str) -> Answer {
         if !std::mem::replace(&mut self.has_cbs, true) {
             self.attach_node("$cbs", REQUESTS).await;
         }
-        let properties = [("operation", "put-token"), ("type", "jwt"), ("name", audience)];
+        let properties = [("operation", "put-token"), ("type", kind), ("name", audience)];
         self.request(REQUESTS, &properties, Value::String(token.into()), "status-code", "status-description")
             .await
     }
@@ -60,6 +65,13 @@ impl Peer {
 
     /// Sends a request and does not wait for its answer.
     pub(super) async fn ask(&mut self, handle: u32, properties: &[(&str, &str)], body: Value) -> MessageId {
+        let id = self.put_request(handle, properties, body);
+        self.flush().await;
+        id
+    }
+
+    /// As [`Peer::ask`], but it goes with what is sent next.
+    pub(super) fn put_request(&mut self, handle: u32, properties: &[(&str, &str)], body: Value) -> MessageId {
         let id = MessageId::String(format!("request{}", self.next_delivery_id));
         let properties = properties
             .iter()
@@ -74,7 +86,9 @@ impl Peer {
             ..empty()
         };
         // Settled and without a tag, as the .NET SDK sends them.
-        self.transfer(handle, 0, Some(true), &to_vec(&Serializable(message)).unwrap()).await;
+        let transfer = transfer(handle, self.next_delivery_id, 0, Some(true));
+        self.next_delivery_id += 1;
+        self.put_transfer(&transfer, &to_vec(&Serializable(message)).unwrap());
         id
     }
 
@@ -85,18 +99,22 @@ impl Peer {
         let (handle, answer) = (received.transfer.handle.0, received.message);
         assert_eq!(answer.properties.unwrap().correlation_id, Some(id.clone()));
         let properties = answer.application_properties.unwrap().0;
-        let text = |name: &str| match properties.get(name) {
-            Some(SimpleValue::String(text)) => Some(text.clone()),
+        // Conditions are symbols: the SDK for .NET casts them.
+        let condition = |name: &str| match properties.get(name) {
             Some(SimpleValue::Symbol(symbol)) => Some(symbol.as_str().to_owned()),
-            _ => None,
+            None => None,
+            other => panic!("{name} is {other:?}"),
+        };
+        let Some(SimpleValue::String(description)) = properties.get(description) else {
+            panic!("{properties:?}")
         };
         let Some(SimpleValue::Int(status)) = properties.get(status) else { panic!("{properties:?}") };
         Answer {
             handle,
             settled,
             status: *status,
-            description: text(description).unwrap(),
-            condition: text("error-condition").or(text("errorCondition")),
+            description: description.clone(),
+            condition: condition("error-condition").or(condition("errorCondition")),
             body: match answer.body {
                 Body::Value(AmqpValue(value)) => value,
                 body => panic!("{body:?}"),

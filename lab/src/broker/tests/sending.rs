@@ -3,9 +3,9 @@
 use fe2o3_amqp::frames::amqp::FrameBody;
 use fe2o3_amqp_types::messaging::message::__private::Serializable;
 use fe2o3_amqp_types::messaging::{Body, Data, DeliveryState};
-use fe2o3_amqp_types::performatives::Transfer;
+use fe2o3_amqp_types::performatives::{Flow, Transfer};
 
-use super::build::{Decoded, empty, encode, encode_with_id, told, transfer};
+use super::build::{Decoded, empty, encode, encode_with_id, told, transfer, window};
 use super::*;
 use crate::broker::wire::message::BATCH_FORMAT;
 
@@ -136,6 +136,33 @@ async fn broker_b25_frames_of_two_links_interleave() {
     peer.close().await;
 }
 
+/// Python says the same `next-outgoing-id` in all its flows.
+#[tokio::test]
+async fn broker_b25_frames_are_counted_whatever_the_peer_says_of_them() {
+    let world = World::start().await;
+    let mut peer = sender(&world).await;
+    let before = echo(&mut peer).await;
+    let payload = encode(&"x".repeat(3000));
+    for (at, part) in payload.chunks(1000).enumerate() {
+        let more = (at + 1) * 1000 < payload.len();
+        peer.transfer_frame(&Transfer { more, ..transfer(0, 1, 0, Some(true)) }, part).await;
+        let flow = echo(&mut peer).await;
+        let counted = flow.next_incoming_id.unwrap() - before.next_incoming_id.unwrap();
+        assert_eq!(counted as usize, at + 1);
+    }
+    assert_eq!(texts(&world), ["x".repeat(3000)]);
+    peer.close().await;
+}
+
+/// The state of the session, asked for by a flow whose `next-outgoing-id` is 0.
+async fn echo(peer: &mut Peer) -> Flow {
+    peer.send(&Flow { echo: true, ..window(5000) }).await;
+    match peer.next().await.1 {
+        FrameBody::Flow(flow) => flow,
+        body => panic!("{body:?}"),
+    }
+}
+
 #[tokio::test]
 async fn broker_b33_an_aborted_delivery_is_dropped() {
     let world = World::start().await;
@@ -153,7 +180,7 @@ async fn broker_b33_an_aborted_delivery_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_or_no_message_is_rejected_with_an_error() {
+async fn broker_b27_what_is_too_large_for_its_queue_or_no_message_is_rejected_with_an_error() {
     let world = World::with(|config| config.queues[0].max_size_bytes = 200_000).await;
     let mut peer = sender(&world).await;
     let size = rejected_in_parts(&mut peer, &encode(&"x".repeat(262_144))).await;
@@ -193,6 +220,28 @@ async fn broker_b28_a_batch_is_split_or_refused_as_a_whole() {
     let broken = batch(&[encode("three"), b"rubbish".to_vec()]);
     assert_eq!(rejected(&mut peer, BATCH_FORMAT, &broken).await, "amqp:decode-error");
     assert_eq!(texts(&world), ["one", "two"]);
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn broker_b28_a_batch_that_is_too_large_leaves_nothing_and_its_envelope_is_no_message() {
+    let world = World::with(|config| config.queues[0].max_size_bytes = 40_000).await;
+    let mut peer = sender(&world).await;
+    let large = || encode(&"x".repeat(12_000));
+    let four = batch(&[large(), large(), large(), large()]);
+    let condition = rejected(&mut peer, BATCH_FORMAT, &four).await;
+    assert_eq!(condition, "amqp:resource-limit-exceeded");
+    assert_eq!(world.namespace.counts("q").unwrap(), QueueCounts::default());
+    // What SDKs write around the messages is that of the first, and counts for none.
+    let around = encode_with_id("", Some("of the envelope"));
+    let properties = around.strip_suffix(&encode("")[..]).unwrap();
+    let messages = batch(&[encode_with_id("one", Some("first")), encode_with_id("two", None)]);
+    peer.transfer(0, BATCH_FORMAT, None, &[properties, &messages].concat()).await;
+    let disposition = peer.disposition().await;
+    assert!(matches!(disposition.state, Some(DeliveryState::Accepted(_))), "{disposition:?}");
+    assert_eq!(texts(&world), ["one", "two"]);
+    let messages = world.namespace.messages("q").unwrap();
+    assert_eq!((messages[0].message_id.as_str(), messages[1].message_id.len()), ("first", 32));
     peer.close().await;
 }
 

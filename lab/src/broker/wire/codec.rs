@@ -12,6 +12,7 @@ use serde_amqp::ser::Serializer;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::codec::Decoder;
 
+use super::arrays;
 use super::coordinator;
 use super::value::{self, Malformed};
 
@@ -31,6 +32,11 @@ pub(crate) enum WireError {
     /// The length is below a frame's header or above the announced maximum.
     #[error("a frame of {0} bytes was announced; it must have between 8 and {MAX_FRAME_SIZE}")]
     FrameSize(u32),
+    /// The header ends before its own length, or behind the frame.
+    #[error(
+        "a frame's body was announced after {0} words of four bytes; it must be at least 2, and within the frame"
+    )]
+    DataOffset(u8),
     /// The body holds no AMQP values.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -78,7 +84,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Some(header)
     }
 
-    /// The next whole frame without its length prefix, if it has arrived.
+    /// The next whole frame without its length prefix, if it has arrived. What extends its header is passed over.
+    /// <https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html#section-framing>
     pub(crate) fn take_frame(&mut self) -> Result<Option<BytesMut>, WireError> {
         let Some(prefix) = self.buffer.first_chunk::<4>() else { return Ok(None) };
         let size = u32::from_be_bytes(*prefix);
@@ -90,7 +97,19 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             return Ok(None);
         }
         self.buffer.advance(4);
-        Ok(Some(self.buffer.split_to(length - 4)))
+        let frame = self.buffer.split_to(length - 4);
+        // In words of four bytes, with the length; where the body begins behind a header that is extended.
+        let data_offset = frame[0];
+        let header = usize::from(data_offset) * 4;
+        if header < FRAME_HEADER || header > length {
+            return Err(WireError::DataOffset(data_offset));
+        }
+        if header == FRAME_HEADER {
+            return Ok(Some(frame));
+        }
+        let mut plain = BytesMut::from(&[2, frame[1], frame[2], frame[3]][..]);
+        plain.extend_from_slice(&frame[header - 4..]);
+        Ok(Some(plain))
     }
 }
 
@@ -100,7 +119,12 @@ pub(crate) fn decode(mut frame: BytesMut) -> Result<Frame, WireError> {
     match body.first() {
         None => {}
         Some(0x00) => {
-            value::check(body)?;
+            if value::check(body)? {
+                let replaced = arrays::replace_empty(body, arrays::NULL)?;
+                frame.truncate(4);
+                frame.extend_from_slice(&replaced);
+            }
+            let body = frame.get_mut(4..).ok_or(Malformed)?;
             if !body.starts_with(&[0x00, 0x53, DESCRIPTOR_OF_TRANSFER]) {
                 value::symbolize_keys(body)?;
                 if let Some(attach) = coordinator::as_target(body)? {
@@ -253,6 +277,32 @@ mod tests {
             panic!("no close with an error")
         };
         assert!(info.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_extended_header_is_passed_over() {
+        let mut plain = BytesMut::new();
+        write_frame(&mut plain, 7, &Close { error: None }).unwrap();
+        let body = &plain[8..];
+        for words in [0_u8, 1, 2, 3, 10, 255] {
+            let extension = vec![0xab; usize::from(words.saturating_sub(2)) * 4];
+            let mut bytes = u32::try_from(8 + extension.len() + body.len()).unwrap().to_be_bytes().to_vec();
+            bytes.extend_from_slice(&[words, 0, 0, 7]);
+            bytes.extend_from_slice(&extension);
+            bytes.extend_from_slice(body);
+            let mut reader = FrameReader::new(bytes.as_slice());
+            reader.fill().await.unwrap();
+            match reader.take_frame() {
+                Ok(frame) => {
+                    let frame = decode(frame.unwrap()).unwrap();
+                    assert!(words >= 2 && matches!(frame.body, FrameBody::Close(_)) && frame.channel == 7);
+                }
+                Err(error) => assert!(words < 2 && matches!(error, WireError::DataOffset(_)), "{error}"),
+            }
+        }
+        let mut reader = FrameReader::new([0, 0, 0, 8, 3, 0, 0, 0].as_slice());
+        reader.fill().await.unwrap();
+        assert!(matches!(reader.take_frame(), Err(WireError::DataOffset(3))));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(super) fn message_id(encoded: Option<&[u8]>) -> Option<String> {
     let id = match value::text(encoded) {
         Some(text) => text.to_owned(),
         None => match value::check(encoded)
-            .and_then(|()| serde_amqp::from_slice(encoded).map_err(|_| Malformed))
+            .and_then(|_| serde_amqp::from_slice(encoded).map_err(|_| Malformed))
             .ok()?
         {
             Value::Ulong(number) => number.to_string(),

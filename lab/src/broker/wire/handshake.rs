@@ -1,7 +1,9 @@
 //! What comes before frames: the SASL exchange and the AMQP protocol header.
 //!
-//! Every mechanism is accepted, because Service Bus authenticates at the `$cbs` node, not here.
+//! Who names PLAIN shows a shared access key. Every other mechanism is accepted, because Service Bus authenticates at the
+//! `$cbs` node, not here.
 
+use std::fmt::Display;
 use std::io;
 
 use bytes::{BufMut, BytesMut};
@@ -19,7 +21,8 @@ const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 const SASL_HEADER: [u8; 8] = *b"AMQP\x03\x01\x00\x00";
 
 /// In the service's order; the .NET SDK takes MSSBCBS and gives up without it, most others take ANONYMOUS.
-const MECHANISMS: [&str; 4] = ["MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"];
+const MECHANISMS: [&str; 4] = ["MSSBCBS", PLAIN, "ANONYMOUS", "EXTERNAL"];
+const PLAIN: &str = "PLAIN";
 
 /// Why a connection ended before its Open.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +47,22 @@ pub(crate) enum HandshakeError {
     Closed,
 }
 
-/// Plays the server's part up to the point where the peer may send Open.
-pub(crate) async fn accept<R, W>(reader: &mut FrameReader<R>, writer: &mut W) -> Result<(), HandshakeError>
+/// Plays the server's part up to the point where the peer may send Open. `check` is given the message of PLAIN; what it
+/// makes of it comes back, and nothing where the peer showed no key.
+pub(crate) async fn accept<R, W, T, E>(
+    reader: &mut FrameReader<R>,
+    writer: &mut W,
+    check: impl Fn(&[u8]) -> Result<T, E>,
+) -> Result<Option<T>, HandshakeError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
+    E: Display,
 {
     let header = read_header(reader).await?;
     if header == AMQP_HEADER {
-        return Ok(write(writer, &AMQP_HEADER).await?);
+        write(writer, &AMQP_HEADER).await?;
+        return Ok(None);
     }
     if header != SASL_HEADER {
         // The specification asks for the header that would have been right before the socket is closed.
@@ -63,27 +73,33 @@ where
     let mut out = BytesMut::from(SASL_HEADER.as_slice());
     put(&mut out, Frame::Mechanisms(SaslMechanisms { sasl_server_mechanisms: mechanisms.into() }))?;
     write(writer, &out).await?;
-    let mechanism = loop {
+    let init = loop {
         if let Some(mut frame) = reader.take_frame()? {
             match (FrameCodec {}).decode(&mut frame) {
-                Ok(Some(Frame::Init(init))) => break init.mechanism,
+                Ok(Some(Frame::Init(init))) => break init,
                 Ok(_) => return Err(HandshakeError::Sasl("an init was expected".into())),
                 Err(error) => return Err(HandshakeError::Sasl(error.to_string())),
             }
         }
         fill(reader).await?;
     };
-    let known = MECHANISMS.contains(&mechanism.as_str());
-    let (code, text) = if known { (SaslCode::Ok, "Welcome!") } else { (SaslCode::Auth, "Unknown mechanism") };
+    let checked = match init.mechanism.as_str() {
+        PLAIN => {
+            let message = init.initial_response.as_ref().map_or(&[][..], |message| message.as_slice());
+            check(message).map(Some).map_err(|error| error.to_string())
+        }
+        known if MECHANISMS.contains(&known) => Ok(None),
+        unknown => Err(format!("mechanism {unknown} is not offered")),
+    };
+    let (code, text) =
+        if checked.is_ok() { (SaslCode::Ok, "Welcome!") } else { (SaslCode::Auth, "Unauthorized") };
     out.clear();
     put(&mut out, Frame::Outcome(SaslOutcome { code, additional_data: Some(Binary::from(text)) }))?;
     write(writer, &out).await?;
-    if !known {
-        return Err(HandshakeError::Sasl(format!("mechanism {} is not offered", mechanism.as_str())));
-    }
+    let checked = checked.map_err(HandshakeError::Sasl)?;
     let header = read_header(reader).await?;
     write(writer, &AMQP_HEADER).await?;
-    if header == AMQP_HEADER { Ok(()) } else { Err(HandshakeError::Header(header)) }
+    if header == AMQP_HEADER { Ok(checked) } else { Err(HandshakeError::Header(header)) }
 }
 
 /// A connection up to its Open: the stream it came on, or the one inside its WebSocket.
@@ -93,13 +109,15 @@ pub(crate) enum Wire<R, W> {
 }
 
 /// As [`accept`], after the request for a WebSocket if the peer begins with one.
-pub(crate) async fn accept_any<R, W>(
+pub(crate) async fn accept_any<R, W, T, E>(
     mut reader: FrameReader<R>,
     mut writer: W,
-) -> Result<Wire<R, W>, HandshakeError>
+    check: impl Fn(&[u8]) -> Result<T, E>,
+) -> Result<(Wire<R, W>, Option<T>), HandshakeError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
+    E: Display,
 {
     let begins_with_http = loop {
         match reader.begins_with(b"GET ") {
@@ -108,15 +126,15 @@ where
         }
     };
     if !begins_with_http {
-        accept(&mut reader, &mut writer).await?;
-        return Ok(Wire::Plain(reader, writer));
+        let checked = accept(&mut reader, &mut writer, check).await?;
+        return Ok((Wire::Plain(reader, writer), checked));
     }
     let (reader, mut writer) = websocket::accept(tokio::io::join(reader.into_inner(), writer))
         .await
         .map_err(|error| HandshakeError::WebSocket(Box::new(error)))?;
     let mut reader = FrameReader::new(reader);
-    accept(&mut reader, &mut writer).await?;
-    Ok(Wire::WebSocket(reader, writer))
+    let checked = accept(&mut reader, &mut writer, check).await?;
+    Ok((Wire::WebSocket(reader, writer), checked))
 }
 
 async fn read_header<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> Result<[u8; 8], HandshakeError> {
@@ -155,13 +173,18 @@ mod tests {
     async fn shake(first: &[u8], mechanism: Option<&str>) -> (Result<(), HandshakeError>, Vec<u8>) {
         let mut input = BytesMut::from(first);
         if let Some(mechanism) = mechanism {
-            let initial_response = (mechanism != "MSSBCBS").then(Binary::new);
+            let initial_response = match mechanism {
+                "MSSBCBS" => None,
+                PLAIN => Some(Binary::from("\0name\0key")),
+                _ => Some(Binary::new()),
+            };
             let init = SaslInit { mechanism: mechanism.into(), initial_response, hostname: None };
             put(&mut input, Frame::Init(init)).unwrap();
             input.extend_from_slice(&AMQP_HEADER);
         }
         let (mut writer, mut written) = tokio::io::duplex(4096);
-        let result = accept(&mut FrameReader::new(input.as_ref()), &mut writer).await;
+        let check = |message: &[u8]| if message == b"\0name\0key" { Ok(()) } else { Err("no such key") };
+        let result = accept(&mut FrameReader::new(input.as_ref()), &mut writer, check).await.map(drop);
         drop(writer);
         let mut answer = Vec::new();
         written.read_to_end(&mut answer).await.unwrap();

@@ -1,6 +1,7 @@
 //! Bytes: frames, values, message sections, request and response messages. No I/O but the reading of frames.
 
 mod annotations;
+mod arrays;
 pub(crate) mod codec;
 pub(crate) mod coordinator;
 pub(crate) mod edit;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_amqp::Value;
 use serde_amqp::primitives::OrderedMap;
 
+use super::arrays;
 use super::edit;
 use super::message::{APPLICATION_PROPERTIES, PROPERTIES, sections};
 use super::value::{self, Elements, Malformed};
@@ -23,8 +24,11 @@ pub(crate) struct Request {
 }
 
 fn decode(value: &[u8]) -> Result<Value, Malformed> {
-    value::check(value)?;
-    serde_amqp::from_slice(value).map_err(|_| Malformed)
+    let decoded = match value::check(value)? {
+        true => serde_amqp::from_slice(&arrays::replace_empty(value, arrays::BARE)?),
+        false => serde_amqp::from_slice(value),
+    };
+    decoded.map_err(|_| Malformed)
 }
 
 impl Request {

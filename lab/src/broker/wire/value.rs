@@ -3,6 +3,8 @@
 //! The encodings are those of the AMQP 1.0 specification, part 1, section 1.6:
 //! <https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-types-v1.0-os.html>
 
+use super::arrays;
+
 /// The bytes are no AMQP encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes are no AMQP 1.0 encoding")]
@@ -42,18 +44,21 @@ fn nested_length(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
 
 /// That the value at the start of `bytes` may be given to serde_amqp, which trusts the sizes and counts of what it decodes: one
 /// that is too small makes it subtract below zero, one that is too large makes it reserve memory. It does not skip what a
-/// list, map or array holds beyond its last element either, and would take that for the next value: so there may be none.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), Malformed> {
-    check_nested(bytes, MAX_DEPTH).map(drop)
+/// list, map or array holds beyond its last element either, and would take that for the next value: so there may be none. Says
+/// whether there are empty arrays in it, which it must not be given.
+pub(crate) fn check(bytes: &[u8]) -> Result<bool, Malformed> {
+    let mut has_empty_arrays = false;
+    check_nested(bytes, MAX_DEPTH, &mut has_empty_arrays)?;
+    Ok(has_empty_arrays)
 }
 
-fn check_nested(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
+fn check_nested(bytes: &[u8], depth: u32, has_empty_arrays: &mut bool) -> Result<usize, Malformed> {
     let depth = depth.checked_sub(1).ok_or(Malformed)?;
     let end = length(bytes)?;
     match bytes[0] {
         0x00 => {
-            let descriptor = 1 + check_nested(&bytes[1..], depth)?;
-            check_nested(&bytes[descriptor..], depth)?;
+            let descriptor = 1 + check_nested(&bytes[1..], depth, has_empty_arrays)?;
+            check_nested(&bytes[descriptor..], depth, has_empty_arrays)?;
         }
         0xc0 | 0xc1 | 0xd0 | 0xd1 => {
             let mut elements = Elements::of(bytes)?;
@@ -62,20 +67,21 @@ fn check_nested(bytes: &[u8], depth: u32) -> Result<usize, Malformed> {
                 return Err(Malformed);
             }
             for _ in 0..elements.count {
-                let element = check_nested(elements.rest, depth)?;
+                let element = check_nested(elements.rest, depth, has_empty_arrays)?;
                 elements.rest = &elements.rest[element..];
             }
             if !elements.rest.is_empty() {
                 return Err(Malformed);
             }
         }
+        0xe0 | 0xf0 if arrays::is_empty(&bytes[..end])? => *has_empty_arrays = true,
         0xe0 | 0xf0 => check_array(&bytes[..end])?,
         _ => {}
     }
     Ok(end)
 }
 
-/// Arrays hold values of one fixed width, strings or binaries; nobody sends those of lists, maps or arrays.
+/// Arrays that are not empty hold values of one fixed width, strings or binaries; nobody sends those of lists, maps or arrays.
 fn check_array(array: &[u8]) -> Result<(), Malformed> {
     let (count, rest) = match array[0] {
         0xe0 => (u32::from(*array.get(2).ok_or(Malformed)?), array.get(3..)),
