@@ -44,7 +44,8 @@ pub(super) struct HttpFunction {
 
 /// What answers HTTP requests.
 pub(super) struct FrontEnd {
-    /// The most specific route first.
+    /// In the order of their names: the first whose route and methods fit gets the request, however much better another
+    /// would fit. <https://github.com/Azure/azure-functions-host/issues/9876>
     functions: Vec<Arc<HttpFunction>>,
     prefix: String,
     pub(super) keys: Arc<Keys>,
@@ -55,13 +56,12 @@ pub(super) struct FrontEnd {
 impl FrontEnd {
     /// `prefix` is `extensions.http.routePrefix`.
     pub(super) fn new(
-        mut functions: Vec<HttpFunction>,
+        functions: Vec<HttpFunction>,
         prefix: &str,
         keys: Arc<Keys>,
         invoker: Arc<Invoker>,
         admin: Admin,
     ) -> Self {
-        functions.sort_by_key(|function| function.trigger.route.precedence());
         let functions = functions.into_iter().map(Arc::new).collect();
         Self { functions, prefix: prefix.to_owned(), keys, invoker, admin }
     }
@@ -243,7 +243,7 @@ fn below_prefix<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     }
     let (start, rest) = (path.get(..prefix.len())?, path.get(prefix.len()..)?);
     let fits = start.eq_ignore_ascii_case(prefix) && (rest.is_empty() || rest.starts_with('/'));
-    fits.then(|| rest.trim_start_matches('/'))
+    fits.then(|| rest.strip_prefix('/').unwrap_or(rest))
 }
 
 /// A response without a body.

@@ -17,6 +17,11 @@ impl Lab {
         // On Flex Consumption the platform derives it from the app's runtime.
         set("FUNCTIONS_WORKER_RUNTIME", "custom");
         set("WEBSITE_SITE_NAME", &site.name);
+        // By these the Functions host knows Flex Consumption. App Service's WEBSITE_INSTANCE_ID is not set there.
+        // <https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Environment/EnvironmentExtensions.cs>
+        set("WEBSITE_SKU", "FlexConsumption");
+        set("CONTAINER_NAME", &format!("0--{}", site.name));
+        set("LEGION_SERVICE_HOST", "localhost");
         set("AZURE_AUTHORITY_HOST", self.token_service.authority().as_str().trim_end_matches('/'));
         set("SSL_CERT_FILE", &self.ca_file().display().to_string());
         settings

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::function_json::File;
 use super::settings::resolve;
 use super::{
-    AuthLevel, Cardinality, DefinitionError, HttpTrigger, OutputName, RouteTemplate, Schedule,
+    AuthLevel, Cardinality, DefinitionError, HttpTrigger, OutputName, RouteFault, RouteTemplate, Schedule,
     ServiceBusOutput, ServiceBusTrigger, TimerTrigger, Trigger,
 };
 use crate::functions_host::payload::service_bus::DataType;
@@ -62,10 +62,10 @@ impl<'a> Binding<'a> {
         };
         let route =
             self.text("route")?.filter(|route| !route.is_empty()).unwrap_or_else(|| function.to_owned());
-        if route.starts_with('/') {
-            return Err(DefinitionError::LeadingSlash { file: self.file.name.clone() });
-        }
-        let route = RouteTemplate::parse(&route).map_err(|fault| self.rule("route", fault))?;
+        let route = RouteTemplate::parse(&route).map_err(|fault| match fault {
+            RouteFault::Refused(rule) => self.rule("route", rule),
+            RouteFault::Invalid(rule) => DefinitionError::Route { file: self.file.name.clone(), rule },
+        })?;
         let output = OutputName::Return;
         Ok(Trigger::Http(HttpTrigger { binding: self.name.clone(), auth_level, methods, route, output }))
     }

@@ -11,10 +11,10 @@ use super::binding::Binding;
 use super::settings::{Settings, setting};
 use super::{DefinitionError, FunctionDefinition, RetryPolicy, Trigger};
 
-/// The functions below `root` in alphabetical order, each with its name, and the faults of those that have one.
+/// The functions below `root` in alphabetical order without case, each with its name, and the faults of those that have one.
 ///
 /// # Errors
-/// The folder cannot be read, or a route begins with a slash, which stops the whole host.
+/// The folder cannot be read, or there is a route of which ASP.NET can make none, which stops the whole host.
 pub(crate) fn read_functions(
     root: &Path,
     settings: &Settings,
@@ -27,7 +27,7 @@ pub(crate) fn read_functions(
             names.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
         }
     }
-    names.sort();
+    names.sort_by_cached_key(|name| name.to_ascii_uppercase());
     let (mut functions, mut faults): (Vec<FunctionDefinition>, Vec<DefinitionError>) =
         (Vec::new(), Vec::new());
     for name in names {
@@ -42,14 +42,14 @@ pub(crate) fn read_functions(
         };
         match parsed.and_then(|function| unique_route(function, &functions)) {
             Ok(function) => functions.push(function),
-            Err(error @ DefinitionError::LeadingSlash { .. }) => return Err(error),
+            Err(error @ DefinitionError::Route { .. }) => return Err(error),
             Err(error) => faults.push(error),
         }
     }
     Ok((functions, faults))
 }
 
-/// Of two functions with the same route and a method in common the alphabetically second has the fault.
+/// Of two functions whose routes are written alike, with a method in common the alphabetically second has the fault.
 fn unique_route(
     function: FunctionDefinition,
     before: &[FunctionDefinition],
@@ -59,7 +59,7 @@ fn unique_route(
         Trigger::Http(other) => {
             let shared = other.methods.is_empty() || http.methods.is_empty();
             let shared = shared || other.methods.iter().any(|method| http.methods.contains(method));
-            shared && other.route.same_paths(&http.route)
+            shared && other.route.is_same(&http.route)
         }
         _ => false,
     });

@@ -114,13 +114,17 @@ fn host_c40_a_missing_setting_is_named() {
 }
 
 #[test]
-fn routes_are_unique_and_a_leading_slash_stops_the_host() {
+fn routes_are_unique_and_one_that_is_none_stops_the_host() {
     let mut post = http("orders/{id}");
     post["bindings"][0]["methods"] = json!(["POST"]);
-    let files =
-        [("A", http("orders/{id}")), ("B", post), ("C", http("Orders/{other}")), ("Off", http("off"))];
+    let files = [("A", http("orders/{id}")), ("B", post), ("C", http("Orders/{ID}")), ("Off", http("off"))];
     let (names, faults) = read(&files).unwrap();
     assert_eq!(names, ["A", "B", "Off (disabled)"]);
     assert_eq!(faults, ["C/function.json: `route` is that of the function A too: change one of them"]);
-    assert!(matches!(read(&[("A", http("/orders"))]), Err(DefinitionError::LeadingSlash { .. })));
+    for route in ["/orders", "orders/{id:number}"] {
+        assert!(matches!(read(&[("A", http(route))]), Err(DefinitionError::Route { .. })), "{route}");
+    }
+    // Written otherwise it is another, though it fits the same paths; the names decide who gets them.
+    let files = [("b", http("orders/{id}")), ("C", http("orders/{other}")), ("A", http("orders/new"))];
+    assert_eq!(read(&files).unwrap().0, ["A", "b", "C"]);
 }

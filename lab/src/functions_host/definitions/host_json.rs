@@ -17,12 +17,16 @@ const FILE: &str = "host.json";
 const OVERRIDE: &str = "azurefunctionsjobhost__";
 
 /// Keys that this host obeys.
-const OBEYED: [&str; 15] = [
+const OBEYED: [&str; 19] = [
     "version",
     "functiontimeout",
+    "customhandler:type",
     "customhandler:description:defaultexecutablepath",
+    "customhandler:description:defaultworkerpath",
+    "customhandler:description:workerdirectory",
     "customhandler:description:workingdirectory",
     "customhandler:description:arguments",
+    "customhandler:description:workerarguments",
     "customhandler:initializationtimeout",
     "customhandler:enableforwardinghttprequest",
     "customhandler:enableproxyinghttprequest",
@@ -134,13 +138,18 @@ impl Configuration {
                 "must be false: this host does not proxy requests; enableForwardingHttpRequest it knows";
             return Err(DefinitionError::rule(FILE, PROXYING, rule));
         }
+        // `none` is the legacy section's, and taken for `http` with a warning.
+        self.parsed("customHandler:type", "must be http", |kind| {
+            ["http", "none"].iter().any(|known| kind.eq_ignore_ascii_case(known)).then_some(())
+        })?;
         let executable = self.text("customHandler:description:defaultExecutablePath").unwrap_or_default();
         if executable.is_empty() {
             let rule = "is missing: name the handler's executable";
             return Err(DefinitionError::rule(FILE, "customHandler:description:defaultExecutablePath", rule));
         }
         let executable = expand_arguments(executable, settings);
-        let in_root = root.join(&executable);
+        let worker_directory = self.text("customHandler:description:workerDirectory").unwrap_or_default();
+        let in_worker_directory = root.join(worker_directory).join(&executable);
         let working_directory = self.text("customHandler:description:workingDirectory").unwrap_or_default();
         let seconds = "must be a time span of the form hh:mm:ss";
         let function_timeout = match self.text("functionTimeout") {
@@ -150,8 +159,12 @@ impl Configuration {
             ),
         };
         Ok(HostJson {
-            executable: if in_root.is_file() { in_root } else { PathBuf::from(executable) },
-            arguments: self.arguments(settings)?,
+            executable: if in_worker_directory.is_file() {
+                in_worker_directory
+            } else {
+                PathBuf::from(executable)
+            },
+            arguments: self.command_line(settings)?,
             working_directory: root.join(working_directory),
             function_timeout,
             initialization_timeout: self
@@ -196,18 +209,26 @@ impl Configuration {
         })
     }
 
+    /// The arguments, the worker's path and the worker's arguments. The path alone is quoted; it is passed on as it is, be
+    /// there such a file or not.
+    fn command_line(&self, settings: &Settings) -> Result<Vec<String>, DefinitionError> {
+        let mut line = self.arguments("customhandler:description:arguments")?;
+        let path = self.text("customHandler:description:defaultWorkerPath").filter(|path| !path.is_empty());
+        line.extend(path.map(|path| format!("\"{path}\"")));
+        line.extend(self.arguments("customhandler:description:workerarguments")?);
+        Ok(split_command_line(&expand_arguments(&line.join(" "), settings)))
+    }
+
     /// An array in the file, or one setting that holds a JSON array.
-    fn arguments(&self, settings: &Settings) -> Result<Vec<String>, DefinitionError> {
-        const KEY: &str = "customhandler:description:arguments";
-        let arguments: Vec<String> = match self.0.get(KEY) {
-            Some((_, text)) if text.is_empty() => Vec::new(),
+    fn arguments(&self, key: &str) -> Result<Vec<String>, DefinitionError> {
+        match self.0.get(key) {
+            Some((_, text)) if text.is_empty() => Ok(Vec::new()),
             Some((origin, text)) => serde_json::from_str(text)
-                .map_err(|_| DefinitionError::rule(origin, KEY, "must be a JSON array of strings"))?,
+                .map_err(|_| DefinitionError::rule(origin, key, "must be a JSON array of strings")),
             None => {
-                (0..).map_while(|index| self.text(&format!("{KEY}:{index}")).map(str::to_owned)).collect()
+                Ok((0..).map_while(|index| self.text(&format!("{key}:{index}")).map(str::to_owned)).collect())
             }
-        };
-        Ok(split_command_line(&expand_arguments(&arguments.join(" "), settings)))
+        }
     }
 
     fn text(&self, key: &str) -> Option<&str> {

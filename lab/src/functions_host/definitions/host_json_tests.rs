@@ -28,6 +28,35 @@ fn host_c03_an_executable_is_looked_for_in_the_root_and_else_on_path() {
 }
 
 #[test]
+fn a_worker_has_a_folder_a_path_and_arguments_of_its_own() {
+    let mut file = minimal();
+    file["customHandler"] = json!({"type": "Http", "description": {
+        "defaultExecutablePath": "tool",
+        "workerDirectory": "worker",
+        "workingDirectory": "elsewhere",
+        "arguments": ["-u", "a b"],
+        "defaultWorkerPath": "%FOLDER%/my app.py",
+        "workerArguments": ["--port=%PORT%", "--x=%GONE%"],
+    }});
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join(FILE), file.to_string()).unwrap();
+    fs::create_dir(root.path().join("worker")).unwrap();
+    fs::write(root.path().join("worker/tool"), "").unwrap();
+    let mut settings = Settings::from([("FOLDER", "src"), ("PORT", "80")].map(|(n, v)| (n.into(), v.into())));
+    let host = HostJson::read(root.path(), &settings).unwrap();
+    assert_eq!(host.executable, root.path().join("worker/tool"));
+    assert_eq!(host.working_directory, root.path().join("elsewhere"));
+    assert_eq!(host.arguments, ["-u", "a", "b", "src/my app.py", "--port=80", "--x="]);
+
+    settings.insert(
+        "AzureFunctionsJobHost__customHandler__description__workerArguments".to_owned(),
+        r#"["--one"]"#.to_owned(),
+    );
+    let host = HostJson::read(root.path(), &settings).unwrap();
+    assert_eq!(host.arguments, ["-u", "a", "b", "src/my app.py", "--one"]);
+}
+
+#[test]
 fn defaults_and_overrides_by_app_setting() {
     let host = read(&minimal().to_string(), &[]).unwrap();
     assert_eq!(host.route_prefix, "api");
@@ -69,6 +98,12 @@ fn host_c39_faults_are_named_with_file_and_key() {
         (with("/functionsTimeout", json!("00:00:05")), &[], "`functionstimeout` is unknown"),
         (with("/functionTimeout", json!("5 s")), &[], "`functionTimeout` must be a time span"),
         (with("/customHandler/enableProxyingHttpRequest", json!(true)), &[], "must be false"),
+        (with("/customHandler/type", json!("grpc")), &[], "`customHandler:type` must be http"),
+        (
+            with("/customHandler/description/useStdErrorStreamForErrorsOnly", json!(false)),
+            &[],
+            "usestderrorstreamforerrorsonly` is unknown",
+        ),
         (
             with("/extensions", json!({"serviceBus": {"maxConcurrentSessions": 8}})),
             &[],

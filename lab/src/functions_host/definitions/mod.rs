@@ -22,7 +22,7 @@ pub(crate) use function::{
 pub(crate) use function_json::read_functions;
 pub(crate) use host_json::{HostJson, ServiceBusOptions};
 pub(crate) use retry::RetryPolicy;
-pub(crate) use route::{RouteTemplate, RouteValues};
+pub(crate) use route::{RouteFault, RouteTemplate, RouteValues};
 pub(crate) use schedule::Schedule;
 pub(crate) use settings::{Settings, setting};
 
@@ -64,11 +64,13 @@ pub enum DefinitionError {
         /// What holds for it.
         rule: String,
     },
-    /// A route begins with a slash, which stops the real host as a whole.
-    #[error("{file}: `route` must not begin with `/`: remove the slash")]
-    LeadingSlash {
+    /// A route of which ASP.NET can make none, which stops the real host as a whole.
+    #[error("{file}: `route` {rule}")]
+    Route {
         /// The file.
         file: String,
+        /// What is wrong with it.
+        rule: String,
     },
     /// `%NAME%` names an app setting that there is not.
     #[error("{file}: `{key}` refers to %{setting}%: add the app setting {setting}")]

@@ -1,12 +1,14 @@
 //! The connection of a Service Bus trigger or output, from the app's settings.
 //!
 //! `X` holds a connection string, or `X__fullyQualifiedNamespace` names a namespace that is opened with a managed
-//! identity. <https://learn.microsoft.com/azure/azure-functions/functions-reference#connections>
+//! identity, or outside Azure by whoever is signed in with `az`. <https://learn.microsoft.com/azure/azure-functions/functions-reference#connections>
 
 use std::sync::Arc;
 
+use azure_core::credentials::TokenCredential;
 use azure_messaging_servicebus::{Result, RetryOptions, ServiceBusClient};
 
+use super::azure_cli::AzureCli;
 use super::credential::AppServiceIdentity;
 use crate::functions_host::definitions::{DefinitionError, Settings, setting};
 
@@ -17,7 +19,7 @@ pub(in crate::functions_host) enum Connection {
     ConnectionString(String),
     Identity {
         namespace: String,
-        identity: AppServiceIdentity,
+        credential: Arc<dyn TokenCredential>,
     },
 }
 
@@ -44,27 +46,34 @@ impl Connection {
                         the namespace in the setting of that name with __fullyQualifiedNamespace added";
             return Err(fault(name.to_owned(), rule));
         };
-        match of_connection("credential") {
-            Some(credential) if !credential.eq_ignore_ascii_case("managedidentity") => {
-                return Err(fault(
-                    format!("{name}__credential"),
-                    "must be managedidentity: this host knows no other",
-                ));
-            }
-            _ => {}
+        let credential = of_connection("credential");
+        if credential.is_some_and(|credential| !credential.eq_ignore_ascii_case("managedidentity")) {
+            return Err(fault(
+                format!("{name}__credential"),
+                "must be managedidentity: this host knows no other",
+            ));
         }
         if of_connection("managedIdentityResourceId").is_some() {
             let rule = "is not supported for Service Bus: name the identity by __clientId";
             return Err(fault(format!("{name}__managedIdentityResourceId"), rule));
         }
-        let (Some(endpoint), Some(header)) = (given("IDENTITY_ENDPOINT"), given("IDENTITY_HEADER")) else {
-            let rule = "needs a managed identity, but the app has none (IDENTITY_ENDPOINT, IDENTITY_HEADER)";
-            return Err(fault(format!("{name}__fullyQualifiedNamespace"), rule));
-        };
-        // The host takes AZURE_CLIENT_ID for every connection that names no identity itself.
-        let client_id = of_connection("clientId").or_else(|| given("AZURE_CLIENT_ID"));
-        let identity = AppServiceIdentity::new(endpoint, header, client_id);
-        Ok(Self::Identity { namespace: namespace.to_owned(), identity })
+        // The platform names every app of its own; nobody is signed in there.
+        let is_in_azure = given("WEBSITE_SITE_NAME").is_some();
+        let credential: Arc<dyn TokenCredential> =
+            match (given("IDENTITY_ENDPOINT"), given("IDENTITY_HEADER")) {
+                (Some(endpoint), Some(header)) => {
+                    // The host takes AZURE_CLIENT_ID for every connection that names no identity itself.
+                    let client_id = of_connection("clientId").or_else(|| given("AZURE_CLIENT_ID"));
+                    Arc::new(AppServiceIdentity::new(endpoint, header, client_id))
+                }
+                _ if credential.is_none() && !is_in_azure => Arc::new(AzureCli::new(settings)),
+                _ => {
+                    let rule =
+                        "needs a managed identity, but the app has none (IDENTITY_ENDPOINT, IDENTITY_HEADER)";
+                    return Err(fault(format!("{name}__fullyQualifiedNamespace"), rule));
+                }
+            };
+        Ok(Self::Identity { namespace: namespace.to_owned(), credential })
     }
 
     /// A client, which connects at its first use.
@@ -80,7 +89,7 @@ impl Connection {
         };
         match self {
             Self::ConnectionString(text) => builder.open_connection_string(&text).await,
-            Self::Identity { namespace, identity } => builder.open(&namespace, Arc::new(identity)).await,
+            Self::Identity { namespace, credential } => builder.open(&namespace, credential).await,
         }
     }
 }
@@ -94,7 +103,7 @@ mod tests {
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         match Connection::of_settings("F", "Bus", &settings) {
             Ok(Connection::ConnectionString(text)) => text,
-            Ok(Connection::Identity { namespace, identity }) => format!("{namespace} {identity:?}"),
+            Ok(Connection::Identity { namespace, credential }) => format!("{namespace} {credential:?}"),
             Err(error) => error.to_string(),
         }
     }
@@ -108,7 +117,9 @@ mod tests {
             (of(&[("Bus", "Endpoint=x"), namespace]), "Endpoint=x"),
             (of(&[("AzureWebJobsBus", "Endpoint=y")]), "Endpoint=y"),
             (of(&[]), "`Bus` is named as the connection"),
-            (of(&[namespace]), "needs a managed identity"),
+            (of(&[namespace]), "ns:5671 AzureCli"),
+            (of(&[namespace, ("WEBSITE_SITE_NAME", "app")]), "needs a managed identity"),
+            (of(&[namespace, ("Bus__credential", "managedidentity")]), "needs a managed identity"),
             (with(&[namespace]), "ns:5671 AppServiceIdentity { client_id: None"),
             (
                 with(&[namespace, ("Bus__credential", "managedidentity"), ("Bus__clientId", "c1")]),

@@ -14,7 +14,7 @@ const API_VERSION: &str = "2019-08-01";
 
 /// Asks `IDENTITY_ENDPOINT` for tokens.
 #[derive(Clone)]
-pub(in crate::functions_host) struct AppServiceIdentity {
+pub(super) struct AppServiceIdentity {
     endpoint: String,
     header: Secret,
     client_id: Option<String>,

@@ -4,6 +4,7 @@
 //! breaks between host and namespace is tried again for ever, as the real trigger does.
 //! <https://learn.microsoft.com/azure/azure-functions/functions-bindings-service-bus-trigger>
 
+mod azure_cli;
 mod batch;
 mod call;
 mod connection;

@@ -174,6 +174,7 @@ async fn routes_methods_and_keys() {
     app.function("Open", json!([open, http_output()]));
     app.function("Locked", json!([http_trigger("locked", "admin"), http_output()]));
     app.function("Off", json!([http_trigger("off", "anonymous"), http_output()]));
+    app.function("Counted", json!([http_trigger("probe/{count:int}", "anonymous"), http_output()]));
     app.function("Special", json!([http_trigger("probe/special", "anonymous"), http_output()]));
     app.function("Wanted", json!([{"type": "httpTrigger", "direction": "in", "name": "req"}, http_output()]));
     let host = app.start().await.unwrap();
@@ -191,9 +192,12 @@ async fn routes_methods_and_keys() {
         ("GET", "/api/probe", "wrong", 401),
         ("GET", "/api/probe", other_key, 401),
         ("GET", "/api/probe", function_key, 200),
-        ("DELETE", "/api/probe/7", function_key, 200),
+        ("DELETE", "/api/probe/seven", function_key, 200),
+        ("DELETE", "/api/probe/7", "", 200),
+        ("GET", "/api//probe", master_key, 404),
         ("GET", "/api/probe", master_key, 200),
-        ("GET", "/api/probe/special", "", 200),
+        // Probe comes before Special.
+        ("GET", "/api/probe/special", "", 401),
         ("GET", "/api/Wanted", "", 401),
         ("GET", "/api/locked", function_key, 401),
         ("GET", "/api/locked", master_key, 200),

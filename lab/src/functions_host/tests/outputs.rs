@@ -35,7 +35,7 @@ async fn results(bus: &Bus, count: usize) -> Vec<ReceivedMessage> {
 }
 
 fn texts(messages: &[ReceivedMessage]) -> Vec<String> {
-    messages.iter().map(|message| String::from_utf8(message.body().to_vec()).unwrap()).collect()
+    messages.iter().map(|message| message.body_as_string().unwrap()).collect()
 }
 
 #[tokio::test]
