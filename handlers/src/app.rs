@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Config, Definition, Fault, ProviderConfig, Vars, deadline, read_definitions, script_root,
+    Config, Deadlines, Definition, Fault, ProviderConfig, Vars, deadlines, read_definitions, script_root,
 };
 use crate::customers::Customers;
 use crate::error::{Error, Kind};
@@ -18,8 +18,8 @@ use crate::store::{DeploymentStore, Opener, StoreError};
 pub struct App {
     /// The functions of the script root.
     pub definitions: Vec<Definition>,
-    /// How long a timer or queue invocation may take.
-    pub deadline: Duration,
+    /// How long invocations may take.
+    pub deadlines: Deadlines,
     /// What the functions work with, or why they cannot.
     pub state: Result<Ready, Error>,
 }
@@ -40,8 +40,8 @@ impl App {
     pub fn build(vars: &Vars) -> Self {
         let root = script_root(vars);
         let (definitions, mut faults) = read_definitions(&root);
-        let (deadline, fault) = deadline(vars, &root);
-        faults.extend(fault);
+        let (deadlines, of_deadlines) = deadlines(vars, &root, &definitions);
+        faults.extend(of_deadlines);
         let state = match Config::read(vars, &definitions) {
             Ok(config) if faults.is_empty() => Ready::new(config, vars)
                 .inspect_err(|error| tracing::error!(reason = %error, "the app cannot work")),
@@ -60,7 +60,7 @@ impl App {
             ),
             Err(_) => tracing::error!(functions = functions.join(", "), "app served with faults: see above"),
         }
-        Self { definitions, deadline, state }
+        Self { definitions, deadlines, state }
     }
 
     /// Tells the log from time to time what will soon need an operator, for as long as it is polled.

@@ -88,6 +88,20 @@ impl Error {
         Self { kind, detail, code: None, faults }
     }
 
+    /// The failure as faults of a request, to be told with others.
+    pub fn into_request_faults(self) -> Vec<RequestFault> {
+        if !self.faults.is_empty() {
+            return self.faults;
+        }
+        let pointer = match self.kind {
+            Kind::LengthRequired => "Content-Length",
+            Kind::UnsupportedMediaType => "Content-Type",
+            // The whole body.
+            _ => "",
+        };
+        vec![RequestFault { pointer: pointer.to_owned(), detail: self.detail }]
+    }
+
     /// The same failure with `before` set before its text.
     #[must_use]
     pub fn while_doing(mut self, before: &str) -> Self {

@@ -38,10 +38,10 @@ pub async fn invoke(app: &App, definition: &Definition, incoming: Incoming<'_>) 
         | FunctionName::GetDeployment
         | FunctionName::CheckCustomer
         | FunctionName::Health => match http(app, definition, incoming).await {
-            Ok(response) => Reply::http(&definition.output, response),
+            Ok(response) => Reply::http(definition.output.as_deref(), response),
             Err(error) => {
                 log(&error);
-                Reply::http_problem(&definition.output, &error)
+                Reply::http_problem(definition.output.as_deref(), &error)
             }
         },
         FunctionName::ReadDeploymentStatus | FunctionName::ReadDeploymentCommandAndSendDeploymentStatus => {
@@ -57,16 +57,24 @@ pub async fn invoke(app: &App, definition: &Definition, incoming: Incoming<'_>) 
 }
 
 async fn http(app: &App, definition: &Definition, incoming: Incoming<'_>) -> Result<HttpResponse, Error> {
+    let span = app.deadlines.of(definition.trigger).min(HTTP_DEADLINE);
+    let ready = match &app.state {
+        Ok(ready) => ready,
+        Err(_) if definition.name == FunctionName::Health => {
+            return Ok(health(None, &call(span, incoming.invocation_id, incoming.trace)).await);
+        }
+        // Before the request is read: a function.json at fault may not say where it stands.
+        Err(error) => return Err(error.clone()),
+    };
     let request = HttpRequest::read(&Envelope::read(&incoming.body?)?, &definition.input)?;
     // The host's own position is nearer than its caller's.
     let caller = || request.header(TRACEPARENT).map(|parent| (parent, request.header(TRACESTATE)));
-    let span = app.deadline.min(HTTP_DEADLINE);
     let call = call(span, incoming.invocation_id, incoming.trace.or_else(caller));
-    let provider = app.state.as_ref().map(|ready| ready.provider.as_ref());
+    let provider = ready.provider.as_ref();
     if definition.name == FunctionName::Health {
-        return Ok(health(provider.ok().flatten(), &call).await);
+        return Ok(health(provider, &call).await);
     }
-    let provider = provider.map_err(Error::clone)?.ok_or_else(not_this_role)?;
+    let provider = provider.ok_or_else(not_this_role)?;
     let answer = async {
         match definition.name {
             FunctionName::SendDeploymentCommand => send_deployment_command(provider, &call, request).await,
@@ -78,17 +86,18 @@ async fn http(app: &App, definition: &Definition, incoming: Incoming<'_>) -> Res
 }
 
 async fn background(app: &App, definition: &Definition, incoming: Incoming<'_>) -> Result<(), Error> {
+    let span = app.deadlines.of(definition.trigger);
     match &app.state {
         // The bound is for what has no deadline of its own, such as a store that does not answer: at `functionTimeout`
         // the host would kill everything else in flight too. Whatever is dropped here is repeated by the next delivery
         // or tick.
         Ok(ready) => {
-            let work = background_ready(ready, app.deadline, definition, incoming);
-            Deadline::after(app.deadline).bound("the invocation", work).await?
+            let work = background_ready(ready, span, definition, incoming);
+            Deadline::after(span).bound("the invocation", work).await?
         }
         // A queue message would come straight back and wear out its delivery count: time is given to mend the setting.
         Err(error) => {
-            Deadline::after(app.deadline).passed().await;
+            Deadline::after(span).passed().await;
             Err(error.clone())
         }
     }

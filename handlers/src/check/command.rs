@@ -10,7 +10,7 @@ use super::local_settings::go_on_with;
 use super::report::{CustomerReport, Report};
 use super::{PATIENCE, of_app};
 use crate::app::Ready;
-use crate::config::{Config, Fault, Vars, deadline, read_definitions, script_root};
+use crate::config::{Config, Fault, Vars, deadlines, read_definitions, script_root};
 use crate::deployment::CustomerId;
 
 /// What `handler check --help` says.
@@ -96,7 +96,7 @@ async fn check(options: &Options) -> ExitCode {
 fn read_config(vars: &Vars) -> Result<Config, Vec<Fault>> {
     let root = script_root(vars);
     let (definitions, mut faults) = read_definitions(&root);
-    faults.extend(deadline(vars, &root).1);
+    faults.extend(deadlines(vars, &root, &definitions).1);
     match Config::read(vars, &definitions) {
         Ok(config) if faults.is_empty() => Ok(config),
         Ok(_) => Err(faults),

@@ -39,7 +39,7 @@ impl CustomerConfig {
             vars.parsed("CustomerId", "this customer's id at the provider, 1 to 64 of a-z, 0-9 and -"),
             &mut faults,
         );
-        let bus = collect_faults(bus(vars), &mut faults);
+        let bus = collect_faults(bus(vars, [&command_queue, &status_queue]), &mut faults);
         let allowed_actions = collect_faults(allowed_actions(vars), &mut faults);
         match (customer_id, bus, command_queue, status_queue, allowed_actions) {
             (
@@ -58,8 +58,8 @@ impl CustomerConfig {
 
 /// The connection as the host reads it for the trigger, so that both go the same way in.
 /// <https://learn.microsoft.com/azure/azure-functions/functions-bindings-service-bus-trigger#connections>
-fn bus(vars: &Vars) -> Result<BusAddress, Fault> {
-    if let Some(text) = super::connection_string(vars, CONNECTION)? {
+fn bus(vars: &Vars, queues: [&Option<QueueName>; 2]) -> Result<BusAddress, Fault> {
+    if let Some(text) = super::connection_string(vars, CONNECTION, queues)? {
         return Ok(text.into());
     }
     let namespace = format!("{CONNECTION}__fullyQualifiedNamespace");
@@ -69,20 +69,22 @@ fn bus(vars: &Vars) -> Result<BusAddress, Fault> {
             "a namespace such as contoso.servicebus.windows.net, unless {CONNECTION} is a connection string"
         ),
     )?;
-    let client_id = vars.optional(&format!("{CONNECTION}__clientId"));
-    match vars.optional(&format!("{CONNECTION}__credential")) {
-        Some("managedidentity") if !vars.has_managed_identity() => Err(Fault::new(
-            format!("{CONNECTION}__credential"),
+    let client_id: Option<uuid::Uuid> = vars.parsed_if_any(
+        &format!("{CONNECTION}__clientId"),
+        "the client id of a user-assigned identity, which is a UUID",
+    )?;
+    let credential = format!("{CONNECTION}__credential");
+    match vars.optional(&credential) {
+        // The host reads the word in any case.
+        Some(word) if !word.eq_ignore_ascii_case("managedidentity") => {
+            Err(Fault::new(credential, "must be managedidentity, or not set"))
+        }
+        Some(_) if !vars.has_managed_identity() => Err(Fault::new(
+            credential,
             "says managedidentity, but this app has none: assign it one, or clear the setting to use `az login`",
         )),
-        Some("managedidentity") => Ok(BusAddress::managed_identity(namespace, client_id.map(str::to_owned))),
-        None if vars.has_managed_identity() => {
-            Ok(BusAddress::managed_identity(namespace, client_id.map(str::to_owned)))
-        }
-        None => Ok(BusAddress::developer(namespace)),
-        Some(_) => {
-            Err(Fault::new(format!("{CONNECTION}__credential"), "must be managedidentity, or not set"))
-        }
+        None if !vars.has_managed_identity() => Ok(BusAddress::developer(namespace)),
+        _ => Ok(BusAddress::managed_identity(namespace, client_id.map(|id| id.to_string()))),
     }
 }
 

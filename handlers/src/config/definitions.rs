@@ -1,15 +1,11 @@
 //! The function.json files of the script root: which functions this app serves, and how their bindings are called.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::vars::{Fault, Vars};
-
-/// What the host takes when host.json says nothing, on the plans where it is shortest.
-/// <https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout>
-pub const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+use super::vars::Fault;
+use crate::host::USUAL_OUTPUT;
 
 /// A function that this handler can serve; its name is its folder's and its route's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +77,19 @@ pub enum Trigger {
     ServiceBus,
 }
 
-/// One function of this app.
+impl Trigger {
+    /// The type of its binding.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Http => "httpTrigger",
+            Self::Timer => "timerTrigger",
+            Self::ServiceBus => "serviceBusTrigger",
+        }
+    }
+}
+
+/// One function of this app. Of one whose function.json is at fault it says what could be read: the host may call it all
+/// the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// Which function.
@@ -90,8 +98,8 @@ pub struct Definition {
     pub trigger: Trigger,
     /// Name of the trigger's binding: the key of the invocation's `Data`.
     pub input: String,
-    /// Name of the `http` output: the key of the reply's `Outputs`. Empty for other triggers.
-    pub output: String,
+    /// Name of the `http` output, by which the reply is given. `None` for other triggers, and where it is missing.
+    pub output: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +116,7 @@ struct Binding {
     cardinality: Option<String>,
 }
 
-/// The functions of the folder `root`, and what is wrong with the others.
+/// The functions of the folder `root`, and what is wrong with their files.
 pub fn read(root: &Path) -> (Vec<Definition>, Vec<Fault>) {
     let (mut definitions, mut faults) = (Vec::new(), Vec::new());
     let folders = match std::fs::read_dir(root) {
@@ -121,10 +129,7 @@ pub fn read(root: &Path) -> (Vec<Definition>, Vec<Fault>) {
         }
     };
     for file in folders.map(|folder| folder.join("function.json")).filter(|file| file.is_file()) {
-        match read_one(&file) {
-            Ok(definition) => definitions.push(definition),
-            Err(fault) => faults.push(fault),
-        }
+        definitions.extend(read_one(&file, &mut faults));
     }
     if definitions.is_empty() && faults.is_empty() {
         faults.push(Fault::new("script root", "must hold at least one folder with a function.json"));
@@ -133,60 +138,43 @@ pub fn read(root: &Path) -> (Vec<Definition>, Vec<Fault>) {
     (definitions, faults)
 }
 
-fn read_one(file: &Path) -> Result<Definition, Fault> {
+/// `None` when the folder's name is no function's.
+fn read_one(file: &Path, faults: &mut Vec<Fault>) -> Option<Definition> {
     let folder =
         file.parent().and_then(Path::file_name).map(|name| name.to_string_lossy()).unwrap_or_default();
-    let fault = |expected: &str| Fault::new(format!("{folder}/function.json"), expected);
-    let name = FunctionName::from_folder(&folder).ok_or_else(|| {
-        fault("names a function that this handler does not have; its folder must be named exactly so")
-    })?;
-    let text = std::fs::read(file).map_err(|error| fault(&format!("must be readable: {error}")))?;
-    let json: FunctionJson =
-        serde_json::from_slice(&text).map_err(|error| fault(&crate::json::place_of(&error)))?;
-    let binding = |kind: &str| json.bindings.iter().find(|binding| binding.r#type.eq_ignore_ascii_case(kind));
+    let mut fault = |expected: &str| faults.push(Fault::new(format!("{folder}/function.json"), expected));
+    let Some(name) = FunctionName::from_folder(&folder) else {
+        fault("names a function that this handler does not have; its folder must be named exactly so");
+        return None;
+    };
     let trigger = name.trigger();
-    let (kind, output) = match trigger {
-        Trigger::Http => ("httpTrigger", Some("http")),
-        Trigger::Timer => ("timerTrigger", None),
-        Trigger::ServiceBus => ("serviceBusTrigger", None),
-    };
-    let input = binding(kind).ok_or_else(|| fault(&format!("must have a binding of type {kind}")))?;
-    let output = match output {
-        Some(kind) => {
-            binding(kind).ok_or_else(|| fault(&format!("must have a binding of type {kind}")))?.name.clone()
+    let usual = (trigger == Trigger::Http).then(|| USUAL_OUTPUT.to_owned());
+    let mut definition = Definition { name, trigger, input: String::new(), output: usual };
+    let json = match crate::json::of_file::<FunctionJson>(file) {
+        Ok(json) => json,
+        Err(expected) => {
+            fault(&expected);
+            return Some(definition);
         }
-        None => String::new(),
     };
+    let binding = |kind: &str| json.bindings.iter().find(|binding| binding.r#type.eq_ignore_ascii_case(kind));
+    let input = binding(trigger.kind());
+    match input {
+        Some(input) => definition.input.clone_from(&input.name),
+        None => fault(&format!("must have a binding of type {}", trigger.kind())),
+    }
+    if trigger == Trigger::Http {
+        definition.output = binding("http").map(|output| output.name.clone());
+        if definition.output.is_none() {
+            fault("must have a binding of type http");
+        }
+    }
     // Anything but binary lets fields of the body replace MessageId and DeliveryCount in the metadata.
-    if trigger == Trigger::ServiceBus
-        && (input.data_type.as_deref() != Some("binary")
-            || input.cardinality.as_deref().unwrap_or("one") != "one")
+    if let (Trigger::ServiceBus, Some(input)) = (trigger, input)
+        && !(input.data_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("binary"))
+            && input.cardinality.as_deref().is_none_or(|count| count.eq_ignore_ascii_case("one")))
     {
-        return Err(fault("the serviceBusTrigger must have dataType binary and cardinality one"));
+        fault("the serviceBusTrigger must have dataType binary and cardinality one");
     }
-    Ok(Definition { name, trigger, input: input.name.clone(), output })
-}
-
-/// `functionTimeout` of host.json or of the setting that overrides it.
-pub fn function_timeout(vars: &Vars, root: &Path) -> Result<Duration, Fault> {
-    const OVERRIDE: &str = "AzureFunctionsJobHost__functionTimeout";
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct HostJson {
-        function_timeout: Option<String>,
-    }
-    let (name, text) = match vars.optional(OVERRIDE) {
-        Some(text) => (OVERRIDE, Some(text.to_owned())),
-        None => {
-            let host = std::fs::read(root.join("host.json")).ok();
-            let host = host.and_then(|text| serde_json::from_slice::<HostJson>(&text).ok());
-            ("host.json functionTimeout", host.and_then(|host| host.function_timeout))
-        }
-    };
-    // -1 stands for no limit; this handler keeps one all the same, since a queue message's lock is not renewed for ever.
-    match text.as_deref() {
-        None | Some("-1") => Ok(DEFAULT_FUNCTION_TIMEOUT),
-        Some(text) => crate::config::vars::time_span(text)
-            .ok_or_else(|| Fault::new(name, "must be a time span hh:mm:ss of at least one second")),
-    }
+    Some(definition)
 }

@@ -4,19 +4,21 @@
 //! need is required, and every fault is reported by the name of its setting.
 
 mod customer;
+mod deadlines;
 mod definitions;
 mod provider;
+mod schedule;
 mod vars;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 pub use customer::CustomerConfig;
+pub use deadlines::{Deadlines, deadlines};
 pub use definitions::{Definition, FunctionName};
 pub use provider::{AppIdentity, CustomersSource, PollConfig, ProviderConfig};
 pub use vars::{Fault, Vars};
 
-use crate::customers::ConnectionString;
+use crate::customers::{ConnectionString, QueueName};
 
 /// What the functions were told.
 #[derive(Debug)]
@@ -42,21 +44,6 @@ impl Config {
     }
 }
 
-/// How long an invocation may take by the host's `functionTimeout`. Apart from [`Config`], since it must hold for an
-/// app whose other settings have faults too. One that cannot be read gives the default, and the fault.
-pub fn deadline(vars: &Vars, root: &Path) -> (Duration, Option<Fault>) {
-    match definitions::function_timeout(vars, root) {
-        Ok(function_timeout) => (deadline_within(function_timeout), None),
-        Err(fault) => (deadline_within(definitions::DEFAULT_FUNCTION_TIMEOUT), Some(fault)),
-    }
-}
-
-/// The share of `function_timeout` that an invocation may use: safely below it, since there the host would kill this
-/// process with all its invocations.
-fn deadline_within(function_timeout: Duration) -> Duration {
-    function_timeout - Duration::from_secs(30).min(function_timeout / 5)
-}
-
 /// The folder of host.json: the host names it, and makes it the working directory too.
 pub fn script_root(vars: &Vars) -> PathBuf {
     vars.optional("FUNCTIONS_APP_ROOT_PATH").map_or_else(|| PathBuf::from("."), PathBuf::from)
@@ -75,14 +62,18 @@ fn keep<T>(read: Option<Result<T, Vec<Fault>>>, faults: &mut Vec<Fault>) -> Opti
     }
 }
 
-/// The Service Bus connection string under `name`, if there is one.
-fn connection_string(vars: &Vars, name: &str) -> Result<Option<ConnectionString>, Fault> {
-    match vars.optional(name) {
-        Some(_) => vars
-            .required(name, "a connection string")
-            .map(|text| Some(ConnectionString::new(text.to_owned()))),
-        None => Ok(None),
+/// The Service Bus connection string under `name`, if there is one, for these queues as far as they are known.
+fn connection_string(
+    vars: &Vars,
+    name: &str,
+    queues: [&Option<QueueName>; 2],
+) -> Result<Option<ConnectionString>, Fault> {
+    if vars.optional(name).is_none() {
+        return Ok(None);
     }
+    let text = vars.required(name, "a connection string")?;
+    let checked = ConnectionString::new(text, queues.into_iter().flatten());
+    checked.map(Some).map_err(|error| Fault::new(name, error.to_string()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::deployment::CustomerId;
 use crate::identity::SecretExpiry;
 use crate::store::Location;
 
+const MANAGED_IDENTITY: &str = "ManagedIdentityClientId";
+
 /// Settings of the provider's app.
 #[derive(Clone, Debug)]
 pub struct ProviderConfig {
@@ -89,8 +91,13 @@ impl ProviderConfig {
             Some(CustomersSource::Single(customer)) => customer.bus.is_by_app(),
             Some(CustomersSource::Registry(_)) | None => true,
         };
-        let identity =
-            if reaches_customers && by_token { collect_faults(identity(vars), &mut faults) } else { None };
+        let managed_identity = collect_faults(managed_identity(vars), &mut faults);
+        let identity = match &managed_identity {
+            Some(managed_identity) if reaches_customers && by_token => {
+                collect_faults(identity(vars, managed_identity.clone()), &mut faults)
+            }
+            _ => None,
+        };
         if polls {
             collect_faults(schedule(vars), &mut faults);
         }
@@ -104,14 +111,16 @@ impl ProviderConfig {
             &mut faults,
         );
         let window = collect_faults(window(vars), &mut faults);
-        match (store, concurrency, window) {
-            (Some(store), Some(concurrency), Some(window)) if faults.is_empty() => Ok(Self {
-                store,
-                customers,
-                identity,
-                managed_identity: vars.optional("ManagedIdentityClientId").map(str::to_owned),
-                poll: PollConfig { concurrency, window },
-            }),
+        match (store, managed_identity, concurrency, window) {
+            (Some(store), Some(managed_identity), Some(concurrency), Some(window)) if faults.is_empty() => {
+                Ok(Self {
+                    store,
+                    customers,
+                    identity,
+                    managed_identity,
+                    poll: PollConfig { concurrency, window },
+                })
+            }
             _ => Err(faults),
         }
     }
@@ -144,7 +153,8 @@ fn customers(vars: &Vars, faults: &mut Vec<Fault>) -> Option<CustomersSource> {
         ),
         faults,
     );
-    let connection_string = super::connection_string(vars, "ServiceBusConnection");
+    let connection_string =
+        super::connection_string(vars, "ServiceBusConnection", [&command_queue, &status_queue]);
     let bus = match collect_faults(connection_string, faults)? {
         Some(text) => Some(text.into()),
         None => {
@@ -165,21 +175,28 @@ fn customers(vars: &Vars, faults: &mut Vec<Fault>) -> Option<CustomersSource> {
     Some(CustomersSource::Single(Box::new(customer)))
 }
 
-fn identity(vars: &Vars) -> Result<AppIdentity, Fault> {
+/// The user-assigned identity, if there is one.
+fn managed_identity(vars: &Vars) -> Result<Option<String>, Fault> {
+    let id: Option<uuid::Uuid> =
+        vars.parsed_if_any(MANAGED_IDENTITY, "the client id of a user-assigned identity, which is a UUID")?;
+    Ok(id.map(|id| id.to_string()))
+}
+
+fn identity(vars: &Vars, managed_identity: Option<String>) -> Result<AppIdentity, Fault> {
     const CLIENT_ID: &str = "ClientId";
     const EXPECTED: &str = "the UUID of the multi-tenant application";
     let client_id = || vars.parsed::<uuid::Uuid>(CLIENT_ID, EXPECTED).map(|id| id.to_string());
-    if let Some(managed_identity) = vars.optional("ManagedIdentityClientId") {
+    if let Some(managed_identity) = managed_identity {
         if !vars.has_managed_identity() {
             return Err(Fault::new(
-                "ManagedIdentityClientId",
+                MANAGED_IDENTITY,
                 "is set, but this app has no managed identity (IDENTITY_ENDPOINT is missing): assign it, or clear the \
                  setting and give ClientSecret",
             ));
         }
         return Ok(AppIdentity::Federated {
             client_id: client_id()?,
-            managed_identity: managed_identity.to_owned(),
+            managed_identity,
             audience: audience(vars)?,
         });
     }
@@ -194,7 +211,7 @@ fn identity(vars: &Vars) -> Result<AppIdentity, Fault> {
     }
     if vars.is_hosted_in_azure() {
         return Err(Fault::new(
-            "ManagedIdentityClientId",
+            MANAGED_IDENTITY,
             "is required in Azure: the client id of the user-assigned identity that the application's federated \
              credential names (or give ClientSecret)",
         ));
@@ -233,15 +250,11 @@ fn secret_expiry(vars: &Vars) -> Result<Option<SecretExpiry>, Fault> {
     })
 }
 
-/// The host reads the schedule; here it is only checked, since without it the host leaves the function out.
+/// The host reads the schedule; here it is only checked, since without it nobody reads the customers' statuses.
 fn schedule(vars: &Vars) -> Result<(), Fault> {
     const NAME: &str = "StatusPollSchedule";
-    const EXPECTED: &str =
-        "an NCRONTAB expression of six fields such as */10 * * * * *, or a time span hh:mm:ss";
-    let text = vars.required(NAME, EXPECTED)?;
-    let fields = text.split_whitespace().count();
-    let known = matches!(fields, 5 | 6) || super::vars::time_span(text).is_some();
-    known.then_some(()).ok_or_else(|| Fault::new(NAME, format!("must be {EXPECTED}")))
+    let text = vars.required(NAME, super::schedule::EXPECTED)?;
+    super::schedule::check(text, vars.is_on_consumption()).map_err(|expected| Fault::new(NAME, expected))
 }
 
 fn window(vars: &Vars) -> Result<Duration, Fault> {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use super::*;
 
+const MANAGED_IDENTITY: &str = "7f9619ff-8b86-d011-b42d-00c04fc964ff";
+
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -22,10 +24,10 @@ fn read(role: &str, values: &[(String, String)]) -> Result<Config, BTreeSet<Stri
     assert_eq!(faults, []);
     let vars: Vars = values.iter().cloned().collect();
     let names = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.name).collect();
-    let (_, fault) = deadline(&vars, &root);
-    Config::read(&vars, &definitions).map_err(names).and_then(|config| match fault {
-        Some(fault) => Err(BTreeSet::from([fault.name])),
-        None => Ok(config),
+    let (_, faults) = deadlines(&vars, &root, &definitions);
+    Config::read(&vars, &definitions).map_err(names).and_then(|config| match faults.as_slice() {
+        [] => Ok(config),
+        _ => Err(names(faults)),
     })
 }
 
@@ -78,12 +80,13 @@ fn each_required_setting_is_named_when_it_is_missing() {
 #[test]
 fn a_setting_that_is_wrong_is_named() {
     let identity = [("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token"), ("IDENTITY_HEADER", "x")];
-    let hosted = ("WEBSITE_INSTANCE_ID", "1");
     for (role, with, expected) in [
         ("provider", vec![("CustomerId", "Contoso")], "CustomerId"),
         ("provider", vec![("CustomerTenantId", "contoso")], "CustomerTenantId"),
         ("provider", vec![("ServiceBusNamespace", "contoso")], "ServiceBusNamespace"),
         ("provider", vec![("StatusPollSchedule", "often")], "StatusPollSchedule"),
+        ("provider", vec![("StatusPollSchedule", "61 * * * * *")], "StatusPollSchedule"),
+        ("provider", vec![("ManagedIdentityClientId", "id-causeway")], "ManagedIdentityClientId"),
         ("provider", vec![("StatusPollConcurrency", "0")], "StatusPollConcurrency"),
         ("provider", vec![("StatusPollWindow", "8")], "StatusPollWindow"),
         ("provider", vec![("DeploymentStoreUri", "s3://x/y")], "DeploymentStoreUri"),
@@ -100,12 +103,15 @@ fn a_setting_that_is_wrong_is_named() {
         ("provider", vec![("ClientSecret", "s"), ("ClientId", "")], "ClientId"),
         (
             "provider",
-            vec![("ManagedIdentityClientId", "m"), ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff")],
+            vec![
+                ("ManagedIdentityClientId", MANAGED_IDENTITY),
+                ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+            ],
             "ManagedIdentityClientId",
         ),
         (
             "provider",
-            vec![identity[0], identity[1], ("ManagedIdentityClientId", "m"), ("ClientId", "x")],
+            vec![identity[0], identity[1], ("ManagedIdentityClientId", MANAGED_IDENTITY), ("ClientId", "x")],
             "ClientId",
         ),
         (
@@ -113,7 +119,7 @@ fn a_setting_that_is_wrong_is_named() {
             vec![
                 identity[0],
                 identity[1],
-                ("ManagedIdentityClientId", "m"),
+                ("ManagedIdentityClientId", MANAGED_IDENTITY),
                 ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
                 ("TokenExchangeAudience", "https://servicebus.azure.net"),
             ],
@@ -139,6 +145,11 @@ fn a_setting_that_is_wrong_is_named() {
             "ServiceBusConnection__credential",
         ),
         ("customer", vec![("ServiceBusConnection__credential", "magic")], "ServiceBusConnection__credential"),
+        (
+            "customer",
+            vec![("ServiceBusConnection__clientId", "id-causeway")],
+            "ServiceBusConnection__clientId",
+        ),
         ("customer", vec![("AllowedActions", "acknowledge,launch")], "AllowedActions"),
         ("customer", vec![("ServiceBusConnection", "@Microsoft.KeyVault(x)")], "ServiceBusConnection"),
     ] {
@@ -148,9 +159,77 @@ fn a_setting_that_is_wrong_is_named() {
             "{with:?}"
         );
     }
-    let in_azure = read("provider", &changed("provider", &[], &[hosted])).unwrap_err();
-    let expected = ["DeploymentStoreUri", "ManagedIdentityClientId"].map(str::to_owned);
-    assert_eq!(in_azure, BTreeSet::from(expected), "in Azure neither a local folder nor `az login`");
+}
+
+#[test]
+fn in_azure_neither_a_local_folder_nor_az_login() {
+    let app_service = vec![("WEBSITE_INSTANCE_ID", "1")];
+    let flex = vec![("CONTAINER_NAME", "0--c0ffee"), ("LEGION_SERVICE_HOST", "10.0.0.1")];
+    let pod = vec![("WEBSITE_POD_NAME", "0--c0ffee"), ("LEGION_SERVICE_HOST", "10.0.0.1")];
+    let consumption = vec![("CONTAINER_NAME", "C0FFEE"), ("WEBSITE_SITE_NAME", "func-causeway")];
+    let sku = vec![("WEBSITE_SKU", "FlexConsumption")];
+    for hosted in [&app_service, &flex, &pod, &sku, &consumption] {
+        let in_azure = read("provider", &changed("provider", &[], hosted)).unwrap_err();
+        assert_eq!(
+            in_azure,
+            ["DeploymentStoreUri", "ManagedIdentityClientId"].map(str::to_owned).into(),
+            "{hosted:?}"
+        );
+        // What Core Tools say of themselves goes before whatever local.settings.json may imitate.
+        let local = [&hosted[..], &[("FUNCTIONS_CORETOOLS_ENVIRONMENT", "True")]].concat();
+        read("provider", &changed("provider", &[], &local)).unwrap();
+    }
+    let a_time_span = [&flex[..], &[("StatusPollSchedule", "00:00:10")]].concat();
+    let in_azure = read("provider", &changed("provider", &[], &a_time_span)).unwrap_err();
+    assert!(in_azure.contains("StatusPollSchedule"), "{in_azure:?}");
+    for local in [
+        ("CONTAINER_NAME", "devcontainer"),
+        ("WEBSITE_HOSTNAME", "localhost:7071"),
+        ("LEGION_SERVICE_HOST", "x"),
+    ] {
+        read("provider", &changed("provider", &[], &[local])).unwrap();
+    }
+}
+
+#[test]
+fn the_credential_of_a_connection_is_read_in_any_case() {
+    let with = [
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token"),
+        ("IDENTITY_HEADER", "x"),
+        ("ServiceBusConnection__credential", "managedIdentity"),
+    ];
+    read("customer", &changed("customer", &[], &with)).unwrap();
+}
+
+#[test]
+fn a_connection_string_that_cannot_be_used_is_a_fault_that_does_not_show_it() {
+    const GOOD: &str = "Endpoint=sb://h/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0";
+    let of_queue = |queue: &str| format!("{GOOD};EntityPath={queue}");
+    for role in ["provider", "customer"] {
+        let fault = |text: &str, queues: &[(&str, &str)]| {
+            let with = [&[("ServiceBusConnection", text)], queues].concat();
+            let (definitions, _) = read_definitions(&repository().join("function-definitions").join(role));
+            let faults =
+                Config::read(&changed(role, &[], &with).into_iter().collect(), &definitions).err()?;
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            Some(faults[0].to_string())
+        };
+        for (text, part) in [
+            ("c2VjcmV0", "no `=`"),
+            ("SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0", "`Endpoint`"),
+            ("Endpoint=https://c2VjcmV0/;SharedAccessKeyName=n;SharedAccessKey=k", "`sb://host/`"),
+            ("Endpoint=sb://h/;SharedAccessKey=c2VjcmV0", "`SharedAccessKeyName`"),
+            (&of_queue("c2VjcmV0"), "`EntityPath`"),
+            (&of_queue("deployment-commands"), "`deployment-status`"),
+        ] {
+            let fault = fault(text, &[]).unwrap_or_else(|| panic!("{role} takes {part}"));
+            assert!(fault.starts_with("ServiceBusConnection: ") && fault.contains(part), "{fault}");
+            assert!(!fault.contains("c2VjcmV0"), "{fault}");
+        }
+        assert_eq!(fault(GOOD, &[]), None);
+        let one = [("DeploymentCommandQueueName", "Both"), ("DeploymentStatusQueueName", "both")];
+        assert_eq!(fault(&of_queue("BOTH"), &one), None, "names of queues have no case");
+    }
 }
 
 #[test]
@@ -162,7 +241,8 @@ fn the_three_ways_to_prove_who_we_are() {
     };
     assert!(matches!(way(&[]), Some(AppIdentity::Developer)));
     assert!(matches!(way(&[id, ("ClientSecret", "s")]), Some(AppIdentity::ClientSecret { .. })));
-    let federated = [id, identity[0], identity[1], ("ManagedIdentityClientId", "m"), ("ClientSecret", "s")];
+    let federated =
+        [id, identity[0], identity[1], ("ManagedIdentityClientId", MANAGED_IDENTITY), ("ClientSecret", "s")];
     assert!(matches!(way(&federated), Some(AppIdentity::Federated { .. })), "a secret is only the fallback");
     assert!(
         way(&[("ServiceBusConnection", "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=k")])
@@ -176,7 +256,7 @@ fn each_cloud_has_its_own_audience_and_the_public_one_need_not_be_named() {
         ("ClientId", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
         ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token"),
         ("IDENTITY_HEADER", "x"),
-        ("ManagedIdentityClientId", "m"),
+        ("ManagedIdentityClientId", MANAGED_IDENTITY),
     ];
     for (given, expected) in [
         ("", "api://AzureADTokenExchange"),
@@ -201,12 +281,6 @@ fn a_secrets_end_is_a_date_or_a_moment() {
     assert_eq!(expiry(""), None);
     assert!(expiry("2030-01-31").is_some());
     assert_eq!(expiry("2030-01-31"), expiry("2030-01-31T00:00:00Z"));
-}
-
-#[test]
-fn the_deadline_stays_below_the_time_out() {
-    let seconds = |timeout| deadline_within(Duration::from_secs(timeout)).as_secs();
-    assert_eq!((seconds(300), seconds(10), seconds(1800)), (270, 8, 1770));
 }
 
 #[test]

@@ -43,6 +43,12 @@ impl Vars {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// As [`Vars::optional`], whatever the case of the name: so does the host read what overrides host.json.
+    pub fn optional_in_any_case(&self, name: &str) -> Option<&str> {
+        let known = self.0.keys().find(|known| known.eq_ignore_ascii_case(name))?;
+        self.optional(known)
+    }
+
     /// The value of `name`, which must be there.
     ///
     /// # Errors
@@ -71,10 +77,40 @@ impl Vars {
         if self.optional(name).is_none() { Ok(default) } else { self.parsed(name, expected) }
     }
 
-    /// Whether the handler runs in Azure rather than on somebody's machine: App Service sets this for every app.
-    /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
+    /// The value of `name` as a `T`, if there is one.
+    ///
+    /// # Errors
+    /// The fault, when it is there and no `T`.
+    pub fn parsed_if_any<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, Fault> {
+        self.optional(name).map(|_| self.parsed(name, expected)).transpose()
+    }
+
+    /// Whether the handler runs in Azure rather than on somebody's machine: by what the Functions host itself goes by.
+    /// <https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Environment/EnvironmentExtensions.cs>
     pub fn is_hosted_in_azure(&self) -> bool {
+        !self.is_under_core_tools() && (self.is_app_service() || self.is_on_consumption())
+    }
+
+    /// Whether the app is on a plan that starts an instance when there is something to do: Flex Consumption, or Linux
+    /// Consumption, where `LEGION_SERVICE_HOST` may be missing. A container's name alone may be anybody's.
+    pub fn is_on_consumption(&self) -> bool {
+        let any = |names: [&str; 2]| names.into_iter().any(|name| self.optional(name).is_some());
+        let is_flex =
+            self.optional("WEBSITE_SKU").is_some_and(|sku| sku.eq_ignore_ascii_case("flexconsumption"));
+        let is_container = any(["CONTAINER_NAME", "WEBSITE_POD_NAME"])
+            && any(["LEGION_SERVICE_HOST", "WEBSITE_SITE_NAME"])
+            && !self.is_app_service();
+        !self.is_under_core_tools() && (is_flex || is_container)
+    }
+
+    fn is_app_service(&self) -> bool {
         self.optional("WEBSITE_INSTANCE_ID").is_some()
+    }
+
+    /// Core Tools, for runs on a developer's machine, set this and none of what the platform sets.
+    /// <https://github.com/Azure/azure-functions-core-tools/blob/main/src/Cli/func/Program.cs>
+    fn is_under_core_tools(&self) -> bool {
+        self.optional("FUNCTIONS_CORETOOLS_ENVIRONMENT").is_some()
     }
 
     /// Whether the app has a managed identity: the platform sets both, and either alone is of no use.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use azure_messaging_servicebus::ServiceBusClient;
 use uuid::Uuid;
 
 /// A name breaks its rule. The text says the rule.
@@ -73,14 +74,28 @@ macro_rules! text {
 
 text!(Namespace, QueueName);
 
-/// A Service Bus connection string, which holds a key.
+/// A Service Bus connection string that the client can use, which holds a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionString(String);
 
+/// The text is no connection string, or not for the queues that it must open. The reason repeats nothing of the text.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot be used: {0}")]
+pub struct InvalidConnectionString(String);
+
 impl ConnectionString {
-    /// Takes the text as it is; the client reads it when it connects.
-    pub fn new(text: String) -> Self {
-        Self(text)
+    /// Takes a text that the client can read, and that opens these queues.
+    ///
+    /// # Errors
+    /// [`InvalidConnectionString`] for any other.
+    pub fn new<'a>(
+        text: &str,
+        queues: impl IntoIterator<Item = &'a QueueName>,
+    ) -> Result<Self, InvalidConnectionString> {
+        let queues = queues.into_iter().map(QueueName::as_str);
+        ServiceBusClient::check_connection_string(text, queues)
+            .map_err(|error| InvalidConnectionString(error.message().to_owned()))?;
+        Ok(Self(text.to_owned()))
     }
 
     /// The text, key and all: for the client only.

@@ -134,12 +134,16 @@ impl Registry {
         });
         let namespace =
             entry.service_bus_namespace.map(|name| member::<Namespace>("serviceBusNamespace", &name));
+        let command_queue = member("deploymentCommandQueueName", &entry.deployment_command_queue_name)?;
+        let status_queue = member("deploymentStatusQueueName", &entry.deployment_status_queue_name)?;
         let bus = match (entry.connection, tenant.transpose()?, namespace.transpose()?) {
             (Some(setting), _, _) => {
                 let setting: String = member("connection", &setting)?;
                 let text =
                     self.vars.required(&setting, "a connection string").map_err(|fault| fault.to_string())?;
-                ConnectionString::new(text.to_owned()).into()
+                ConnectionString::new(text, [&command_queue, &status_queue])
+                    .map_err(|error| format!("{setting}: {error}"))?
+                    .into()
             }
             (None, Some(tenant), Some(namespace)) => BusAddress::app_in_tenant(namespace, tenant),
             (None, _, _) => {
@@ -148,12 +152,7 @@ impl Registry {
                 );
             }
         };
-        Ok(Customer {
-            id: member("customerId", &entry.customer_id)?,
-            bus,
-            command_queue: member("deploymentCommandQueueName", &entry.deployment_command_queue_name)?,
-            status_queue: member("deploymentStatusQueueName", &entry.deployment_status_queue_name)?,
-        })
+        Ok(Customer { id: member("customerId", &entry.customer_id)?, bus, command_queue, status_queue })
     }
 }
 
@@ -187,6 +186,40 @@ mod tests {
             assert!(registry.current(Instant::now(), age).await.unwrap().is_empty(), "the last good reading");
         }
         assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_used_costs_its_customer_only_and_is_not_shown() {
+        const GOOD: &str = "Endpoint=sb://h/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0";
+        let settings = [
+            ("Good", GOOD.to_owned()),
+            ("Cut", "c2VjcmV0".to_owned()),
+            ("Keyless", "Endpoint=sb://h/;SharedAccessKey=c2VjcmV0".to_owned()),
+            ("Elsewhere", format!("{GOOD};EntityPath=c2VjcmV0-queue")),
+        ];
+        let vars: Vars = settings.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
+        let entries: Vec<_> = settings
+            .iter()
+            .map(|(name, _)| {
+                serde_json::json!({
+                    "customerId": name.to_ascii_lowercase(), "connection": name,
+                    "deploymentCommandQueueName": "commands", "deploymentStatusQueueName": "status",
+                })
+            })
+            .collect();
+        let document = serde_json::json!({"customers": entries}).to_string();
+        let registry =
+            Registry::new(ObjectAt::of(Arc::new(InMemory::new()), Path::from("customers.json")), vars);
+        let (customers, left_out) = registry.parse(document.as_bytes()).unwrap();
+        assert_eq!(customers.keys().map(ToString::to_string).collect::<Vec<_>>(), ["good"]);
+        for (said, named) in left_out.iter().zip([
+            ["Cut", "`=`"],
+            ["Keyless", "`SharedAccessKeyName`"],
+            ["Elsewhere", "`EntityPath`"],
+        ]) {
+            assert!(named.iter().all(|part| said.contains(part)) && !said.contains("c2VjcmV0"), "{said}");
+        }
+        assert_eq!(left_out.len(), 3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use time::OffsetDateTime;
 
-use super::deployment_request::body;
+use super::deployment_request::{DeploymentRequest, body};
 use crate::deployment::{CustomerId, DeploymentId};
 use crate::error::{Error, Kind, RequestFault};
 use crate::host::HttpRequest;
@@ -39,13 +39,17 @@ impl Claim {
     /// The claim that `request` makes, if it has a key.
     ///
     /// # Errors
-    /// When the key is empty or too long, or there is no body that it could stand for.
-    pub fn of(request: &HttpRequest) -> Result<Option<Self>, Error> {
+    /// When the key is empty or too long, together with all that is wrong with the body as of `now`; or when there is no
+    /// body that it could stand for.
+    pub fn of(request: &HttpRequest, now: OffsetDateTime) -> Result<Option<Self>, Error> {
         let Some(key) = request.header(HEADER) else { return Ok(None) };
         if key.is_empty() || key.len() > MAX_LENGTH {
             let detail = format!("must be 1 to {MAX_LENGTH} characters");
-            let fault = RequestFault { pointer: HEADER.to_owned(), detail };
-            return Err(Error::of_request(Kind::InvalidRequest, vec![fault]));
+            let mut faults = vec![RequestFault { pointer: HEADER.to_owned(), detail }];
+            faults.extend(
+                DeploymentRequest::read(request, now).err().into_iter().flat_map(Error::into_request_faults),
+            );
+            return Err(Error::of_request(Kind::InvalidRequest, faults));
         }
         let body_sha256 = sha256_hex(body(request)?.as_bytes());
         Ok(Some(Self { key: IdempotencyKey::new(key), body_sha256 }))

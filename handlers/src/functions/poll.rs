@@ -1,4 +1,4 @@
-//! Reads one customer's status queue until it is empty: store first, then complete.
+//! Reads one customer's status queue until it is empty, or its turn is over: store first, then complete.
 
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +25,15 @@ const ATTACH_PATIENCE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(1);
 /// Statuses of one customer that are stored at once.
 const STORE_CONCURRENCY: usize = 64;
+
+/// How long a customer may be listened to and, if statuses go on coming, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How long to listen, even if nothing comes.
+    pub window: Duration,
+    /// How long to go on after the window while the queue is not empty. One batch is read in any case.
+    pub drain: Duration,
+}
 
 /// What came of reading.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,12 +79,13 @@ enum Verdict {
     DeadLetter(&'static str, String),
 }
 
-/// Reads `customer`'s status queue until it is empty and `window` is over.
+/// Reads `customer`'s status queue until it is empty and the window of its turn is over. When its whole turn is over, the rest
+/// is left to the next tick: a queue that fills as fast as it is read must not hold up all others.
 pub async fn poll(
     provider: &Provider,
     call: &Call,
     customer: &Customer,
-    window: Duration,
+    turn: Turn,
 ) -> Result<Polled, Failure> {
     let bus = provider.messaging.bus(&customer.id.to_string(), &customer.bus);
     let attach = bus.receiver(&customer.status_queue);
@@ -83,7 +93,8 @@ pub async fn poll(
     let receiver =
         patience.bound_try("attaching to the status queue", attach).await.map_err(Failure::of_customer)?;
 
-    let window_ends = Instant::now() + window;
+    let window_ends = Instant::now() + turn.window;
+    let turn_ends = window_ends + turn.drain;
     let mut pace = Pace::default();
     let mut polled = Polled::default();
     // Time is kept back for storing what was received last.
@@ -107,6 +118,10 @@ pub async fn poll(
         let (count, lock) = (messages.len(), shortest_lock(&messages));
         polled += store_all(provider, call, customer, &receiver, messages).await?;
         pace.stored(count, started.elapsed(), lock);
+        if Instant::now() >= turn_ends {
+            tracing::info!(received = polled.received, "the customer's turn is over; the next tick reads on");
+            break;
+        }
     }
     Ok(polled)
 }
@@ -149,9 +164,13 @@ async fn judge(
     customer: &Customer,
     message: &ReceivedMessage,
 ) -> Result<Verdict, StoreError> {
-    let mut status = match DeploymentStatus::read(message.body()) {
+    let read = match message.body() {
+        Ok(body) => DeploymentStatus::read(body).map_err(|unreadable| unreadable.to_string()),
+        Err(no_bytes) => Err(no_bytes.message().to_owned()),
+    };
+    let mut status = match read {
         Ok(status) => status,
-        Err(unreadable) => return Ok(Verdict::DeadLetter("Unreadable", unreadable.to_string())),
+        Err(why) => return Ok(Verdict::DeadLetter("Unreadable", why)),
     };
     if status.customer_id != customer.id {
         let why = format!("the status names another customer than {}, whose queue it came from", customer.id);

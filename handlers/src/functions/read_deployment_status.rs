@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tracing::Instrument;
 
-use super::poll::{Polled, poll};
+use super::poll::{Polled, Turn, poll};
 use super::{Call, Provider};
+use crate::config::PollConfig;
 use crate::customers::Customer;
 use crate::error::{Error, Kind};
 use crate::host::Tick;
@@ -30,8 +31,8 @@ pub async fn read_deployment_status(provider: &Provider, call: &Call, tick: Tick
     provider.store.probe().await.map_err(|error| {
         Error::from(error).while_doing("the status queues are left alone until the store can be used")
     })?;
-    let window = share(provider.poll.window, customers.len(), provider.poll.concurrency);
-    let polls = customers.values().cloned().map(|customer| poll_one(provider, call, customer, window));
+    let turn = turn(provider.poll, customers.len(), call.deadline.remaining());
+    let polls = customers.values().cloned().map(|customer| poll_one(provider, call, customer, turn));
     let outcomes: Vec<_> =
         futures_util::stream::iter(polls).buffer_unordered(provider.poll.concurrency).collect().await;
 
@@ -62,11 +63,19 @@ pub async fn read_deployment_status(provider: &Provider, call: &Call, tick: Tick
     }
 }
 
-/// How long to listen to each of `customers`, so that the tick listens for `window` in all: those who are not among the
-/// first `at_once` would otherwise wait for the whole window of each group before them.
-fn share(window: Duration, customers: usize, at_once: usize) -> Duration {
-    let groups = customers.div_ceil(at_once.max(1)).max(1);
-    window / u32::try_from(groups).unwrap_or(u32::MAX)
+/// How long to go on reading a queue that does not become empty. Ticks do not overlap, so for that long everybody else may wait
+/// for the next one; what is enough for an ordinary backlog, some thousands of statuses, is still no long wait.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The turn of each of `customers` in a tick that must end after `remaining`.
+///
+/// The window is shared, so that the tick listens for it in all: those who are not among the first would otherwise wait for the
+/// whole window of each group before them. And so is half of the time that there is for reading on: if all queues are flooded,
+/// the last customer's turn comes in every tick too.
+fn turn(poll: PollConfig, customers: usize, remaining: Duration) -> Turn {
+    let groups = customers.div_ceil(poll.concurrency.max(1)).max(1);
+    let groups = u32::try_from(groups).unwrap_or(u32::MAX);
+    Turn { window: poll.window / groups, drain: DRAIN.min(remaining / 2 / groups) }
 }
 
 /// Whose fault it was that a customer's queue could not be read to its end.
@@ -79,7 +88,7 @@ async fn poll_one(
     provider: &Provider,
     call: &Call,
     customer: Arc<Customer>,
-    window: Duration,
+    turn: Turn,
 ) -> Result<Polled, PollError> {
     let span = tracing::info_span!(
         "poll",
@@ -89,7 +98,7 @@ async fn poll_one(
         customerId = %customer.id,
     );
     async {
-        poll(provider, call, &customer, window).await.map_err(|failure| {
+        poll(provider, call, &customer, turn).await.map_err(|failure| {
             if failure.is_store {
                 tracing::error!(reason = %failure.error, "the store failed: statuses stay in the customer's queue");
                 PollError::Store(failure.error)
@@ -109,9 +118,14 @@ async fn poll_one(
 mod tests {
     use super::*;
 
+    fn of(customers: usize, concurrency: usize, remaining: u64) -> (f64, f64) {
+        let poll = PollConfig { concurrency, window: Duration::from_secs(8) };
+        let turn = turn(poll, customers, Duration::from_secs(remaining));
+        (turn.window.as_secs_f64(), turn.drain.as_secs_f64())
+    }
+
     #[test]
     fn the_window_is_shared_by_all_customers() {
-        let seconds = |customers, at_once| share(Duration::from_secs(8), customers, at_once).as_secs_f64();
         for ((customers, at_once), expected) in [
             ((0, 32), 8.0),
             ((1, 32), 8.0),
@@ -120,7 +134,18 @@ mod tests {
             ((1_000, 32), 0.25),
             ((4, 1), 2.0),
         ] {
-            assert_eq!(seconds(customers, at_once), expected, "{customers} customers, {at_once} at once");
+            let (window, _) = of(customers, at_once, 270);
+            assert_eq!(window, expected, "{customers} customers, {at_once} at once");
+        }
+    }
+
+    #[test]
+    fn a_flooded_queue_is_left_in_time_for_all_others() {
+        for ((customers, at_once, remaining), expected) in
+            [((1, 32, 270), 10.0), ((400, 32, 270), 10.0), ((1_000, 32, 256), 4.0), ((4, 1, 8), 1.0)]
+        {
+            let (_, drain) = of(customers, at_once, remaining);
+            assert_eq!(drain, expected, "{customers} customers, {at_once} at once, {remaining} s");
         }
     }
 }

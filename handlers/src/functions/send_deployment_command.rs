@@ -32,7 +32,7 @@ pub async fn send_deployment_command(
 ) -> Result<HttpResponse, Error> {
     let now = now();
     let customer = find_customer(provider, &request).await?;
-    let claim = Claim::of(&request)?;
+    let claim = Claim::of(&request, now)?;
     let first = match &claim {
         Some(claim) => claim.first(&provider.store, &customer.id).await?,
         None => None,

@@ -14,7 +14,7 @@ mod timer;
 pub use envelope::{Envelope, MalformedInvocation};
 pub use http::{HttpRequest, HttpResponse};
 pub use problem::problem;
-pub use reply::Reply;
+pub use reply::{Reply, USUAL_OUTPUT};
 pub use service_bus::QueueMessage;
 pub use timer::Tick;
 

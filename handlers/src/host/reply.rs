@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 use super::{HttpResponse, problem};
 use crate::error::Error;
 
+/// What an `http` output is called unless somebody chose another name.
+pub const USUAL_OUTPUT: &str = "res";
+/// The name by which an output is the function's return value.
+/// <https://learn.microsoft.com/azure/azure-functions/functions-bindings-return-value>
+const RETURN_VALUE: &str = "$return";
+
 /// A reply to an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -19,13 +25,24 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The answer of an HTTP function whose output binding is called `output`.
-    pub fn http(output: &str, response: HttpResponse) -> Self {
-        Self::ok(&json!({"Outputs": {output: response.into_output()}, "Logs": [], "ReturnValue": null}))
+    /// The answer of an HTTP function whose `http` output is called `output`.
+    ///
+    /// Without such an output the host takes the answer from nowhere and gives the caller an empty success for any reply
+    /// of the 200s: with another status the caller gets a failure at least.
+    pub fn http(output: Option<&str>, response: HttpResponse) -> Self {
+        let answer = response.into_output();
+        match output {
+            Some(RETURN_VALUE) => Self::ok(&json!({"Outputs": {}, "Logs": [], "ReturnValue": answer})),
+            Some(name) => Self::ok(&json!({"Outputs": {name: answer}, "Logs": [], "ReturnValue": null})),
+            None => {
+                let reply = json!({"Outputs": {USUAL_OUTPUT: answer}, "Logs": [], "ReturnValue": null});
+                Self { status: 503, ..Self::ok(&reply) }
+            }
+        }
     }
 
     /// The failure of an HTTP function, as a problem for its caller.
-    pub fn http_problem(output: &str, error: &Error) -> Self {
+    pub fn http_problem(output: Option<&str>, error: &Error) -> Self {
         Self::http(output, problem(error))
     }
 

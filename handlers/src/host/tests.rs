@@ -101,7 +101,7 @@ fn garbage_is_refused_without_being_quoted() {
 #[test]
 fn an_http_reply_is_200_with_the_status_and_a_string_body_inside() {
     let response = HttpResponse::json(202, &json!({"a": 1.50})).with_header("Location", "/x\r\ny\u{e4}");
-    let reply = Reply::http("res", response);
+    let reply = Reply::http(Some("res"), response);
     assert_eq!(reply.status, 200);
     let body: Value = serde_json::from_str(&reply.body).unwrap();
     assert_eq!(body["Outputs"]["res"]["statusCode"], 202);
@@ -115,7 +115,7 @@ fn a_throttled_namespace_is_503_with_the_time_to_wait_and_the_words_of_the_servi
     let throttled = "sending to `commands`: the namespace contoso is being throttled. Error code : 50009.";
     let error = Error::from(ServiceBusError::new(ErrorKind::ServiceBusy, throttled));
     let error = error.while_doing("deployment 1 is recorded, but its command may not have been sent");
-    let reply: Value = serde_json::from_str(&Reply::http_problem("res", &error).body).unwrap();
+    let reply: Value = serde_json::from_str(&Reply::http_problem(Some("res"), &error).body).unwrap();
     let answer = &reply["Outputs"]["res"];
     assert_eq!((&answer["statusCode"], &answer["headers"]["Retry-After"]), (&json!(503), &json!("10")));
     let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -128,7 +128,7 @@ fn a_throttled_namespace_is_503_with_the_time_to_wait_and_the_words_of_the_servi
 fn failures_are_never_an_empty_body() {
     let mut error = Error::new(Kind::Unavailable, "the queue is throttled");
     error.faults.clear();
-    let http: Value = serde_json::from_str(&Reply::http_problem("res", &error).body).unwrap();
+    let http: Value = serde_json::from_str(&Reply::http_problem(Some("res"), &error).body).unwrap();
     let problem: Value = serde_json::from_str(http["Outputs"]["res"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(problem["status"], 503);
     assert_eq!(problem["type"], "urn:causeway:problem:unavailable");

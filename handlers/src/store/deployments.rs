@@ -1,8 +1,9 @@
 //! The deployment store: who wrote first is who wrote.
 //!
 //! Objects `{customer}/{deployment}/{requested,accepted,running,succeeded,failed,rejected}.json` and
-//! `{customer}/keys/{sha256}.json`, all written create-only and read by name. Two states may end a deployment in a
-//! race of repeats; so a terminal state first claims `outcome.json`, and only its holder is recorded.
+//! `{customer}/keys/{sha256}.json`, all written create-only and read by name; beside them `check.json`, which shows that the
+//! store is there. Two states may end a deployment in a race of repeats; so a terminal state first claims `outcome.json`, and
+//! only its holder is recorded.
 
 use std::sync::Arc;
 
@@ -12,11 +13,13 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{History, IdempotencyKey, Intent, KeyRecord, StatusRecord, StoreError, probe};
+use super::{History, IdempotencyKey, Intent, KeyRecord, StatusRecord, StoreError};
 use crate::deployment::{CustomerId, DeploymentId, State};
 
 /// How many states of newer handlers are kept of one deployment.
 const MAX_OTHER_STATES: usize = 8;
+/// The object that shows that a store is there. No customer's id has a dot.
+const CHECK: &str = "check.json";
 
 /// What a write of a status did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +94,8 @@ impl DeploymentStore {
     /// [`StoreError`] when it is not certain that the status is stored.
     pub async fn record_status(&self, record: &StatusRecord) -> Result<Recorded, StoreError> {
         let (customer, id) = (&record.status.customer_id, record.status.deployment_id);
-        if !self.exists(&deployment(customer, id, "requested")).await? {
+        let requested = deployment(customer, id, "requested");
+        if !self.exists(&requested).await? && !self.exists_after_all(&requested).await? {
             return Ok(Recorded::UnknownDeployment);
         }
         let state = &record.status.state;
@@ -134,6 +138,18 @@ impl DeploymentStore {
         customer: &CustomerId,
         id: DeploymentId,
     ) -> Result<Option<History>, StoreError> {
+        let found = self.read_history(customer, id).await?;
+        if found.is_none() && self.exists_after_all(&deployment(customer, id, "requested")).await? {
+            return self.read_history(customer, id).await;
+        }
+        Ok(found)
+    }
+
+    async fn read_history(
+        &self,
+        customer: &CustomerId,
+        id: DeploymentId,
+    ) -> Result<Option<History>, StoreError> {
         let intent = deployment(customer, id, "requested");
         let outcome = deployment(customer, id, "outcome");
         let states = [State::Accepted, State::Running, State::Succeeded, State::Failed, State::Rejected];
@@ -172,12 +188,22 @@ impl DeploymentStore {
         Ok(found)
     }
 
-    /// Whether the store answers.
+    /// Whether the store is there and answers. That an object is not found does not show it: of a container that is not there
+    /// Azure says the same 404. So `check.json` is looked for, and written where it is missing.
     ///
     /// # Errors
-    /// [`StoreError`] when it does not.
+    /// [`StoreError`] when it is not, or does not.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        probe(&*self.objects, &Path::from("health")).await
+        let check = Path::from(CHECK);
+        if self.exists(&check).await? {
+            return Ok(());
+        }
+        self.probe_write().await?;
+        // A container that is being deleted may refuse the write by a conflict too, as if the object had been there.
+        if self.exists(&check).await? {
+            return Ok(());
+        }
+        Err(StoreError::lost(&check))
     }
 
     /// Whether records can be written: `check.json`, create-only as every record is. It stays there, and once it is there
@@ -186,7 +212,13 @@ impl DeploymentStore {
     /// # Errors
     /// [`StoreError`] when they cannot.
     pub async fn probe_write(&self) -> Result<(), StoreError> {
-        self.create(&Path::from("check.json"), &serde_json::json!({})).await.map(drop)
+        self.create(&Path::from(CHECK), &serde_json::json!({})).await.map(drop)
+    }
+
+    /// Looks again for what was not found, now that the store is known to be there.
+    async fn exists_after_all(&self, path: &Path) -> Result<bool, StoreError> {
+        self.probe().await?;
+        self.exists(path).await
     }
 
     async fn exists(&self, path: &Path) -> Result<bool, StoreError> {

@@ -1,6 +1,7 @@
 //! Object storage: files locally, Azure Blob Storage in Azure, through one crate.
 
 mod deployments;
+mod folder;
 mod location;
 mod open;
 mod records;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, ObjectStore};
 
 pub use deployments::{DeploymentStore, Recorded};
 pub use location::Location;
@@ -48,6 +49,12 @@ impl StoreError {
     /// `object` was not read within `limit`.
     pub fn timed_out(object: impl fmt::Display, limit: Duration) -> Self {
         let reason = format!("no answer within {} s", limit.as_secs());
+        Self::Failed { what: "reading", object: object.to_string(), reason }
+    }
+
+    /// `object` was written and is not there.
+    pub fn lost(object: impl fmt::Display) -> Self {
+        let reason = "it is not there after it was written".to_owned();
         Self::Failed { what: "reading", object: object.to_string(), reason }
     }
 
@@ -116,13 +123,5 @@ impl fmt::Display for ObjectAt {
 impl fmt::Debug for ObjectAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.described)
-    }
-}
-
-/// Whether `path` can be looked at: an object that is not there is a good answer too.
-async fn probe(store: &dyn ObjectStore, path: &Path) -> Result<(), StoreError> {
-    match store.head(path).await {
-        Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-        Err(error) => Err(StoreError::failed("reading", path, &error)),
     }
 }

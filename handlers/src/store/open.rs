@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
 
+use super::folder::Folder;
 use super::{Location, ObjectAt, StoreError};
 
 const SCOPE: &str = "https://storage.azure.com/.default";
@@ -28,20 +29,14 @@ impl Opener {
         Self { credential }
     }
 
-    /// A store whose root is `location`. A folder is made if it is missing, a container is not.
+    /// A store whose root is `location`. A folder that is missing now is made, a container is not.
     ///
     /// # Errors
     /// [`StoreError`] when the folder cannot be made or the address not be used.
     pub fn open(&self, location: &Location) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match location {
             Location::File(folder) => {
-                let failed = |reason: String| StoreError::Failed {
-                    what: "opening",
-                    object: location.to_string(),
-                    reason,
-                };
-                std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
-                let store = LocalFileSystem::new_with_prefix(folder)
+                let store = Folder::open(folder.clone())
                     .map_err(|error| StoreError::failed("opening", location, &error))?;
                 Ok(Arc::new(LimitStore::new(store, file_operations())))
             }
