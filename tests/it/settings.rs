@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
 
+use lab::Lab;
 use lab::functions_host::{FunctionsHost, HostConfig};
 use lab::stage::{Role, Staged, sample_settings, stage};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{Answer, PATIENCE, handler, repository};
+use crate::support::{Answer, COMMAND_QUEUE, PATIENCE, World, config, handler, repository};
 
 fn staged(role: Role, folder: &Path) -> Staged {
     stage(role, &repository(), &handler(), &folder.join(role.as_str())).unwrap()
@@ -137,4 +138,76 @@ async fn a_faulty_app_holds_an_invocation_until_just_before_the_time_out_and_the
     assert!(problem["detail"].as_str().unwrap().contains("CustomerId"), "{problem}");
     assert_eq!(host.restarts(), 0, "a setting fault never makes a restart loop");
     drop(host);
+}
+
+/// Changes a binding in a staged function.json.
+fn edit(staged: &Staged, function: &str, change: impl FnOnce(&mut Vec<Value>)) {
+    let file = staged.root.join(function).join("function.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    change(json["bindings"].as_array_mut().unwrap());
+    std::fs::write(file, json.to_string()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_for_a_function_whose_file_is_at_fault_is_held_and_not_worn_out() {
+    const FUNCTION: &str = "ReadDeploymentCommandAndSendDeploymentStatus";
+    let mut config = config();
+    // By functionTimeout it would be held for minutes.
+    let renewal = "AzureFunctionsJobHost__extensions__serviceBus__maxAutoLockRenewalDuration";
+    config.customer_settings.insert(renewal.to_owned(), "00:00:05".to_owned());
+    let mut lab = Lab::prepare(config).await.unwrap();
+    edit(&lab.customer("contoso").unwrap().staged, FUNCTION, |bindings| {
+        bindings[0].as_object_mut().unwrap().remove("dataType").unwrap();
+    });
+    lab.start_hosts().await.unwrap();
+    let world = World::of(lab);
+    let sent = std::time::Instant::now();
+    world.send_acknowledge("contoso").await;
+    world.settled("contoso", COMMAND_QUEUE, |counts| counts.abandoned == 1).await;
+    assert!(
+        sent.elapsed() >= std::time::Duration::from_secs(4),
+        "held for four fifths of the lock's renewal"
+    );
+    let counts = world.customer("contoso").namespace.counts(COMMAND_QUEUE).unwrap();
+    assert!(counts.delivered_total <= 2, "delivered once, and now again: {counts:?}");
+    let host = world.customer("contoso").host().unwrap();
+    let exchange = host.invocations().into_iter().find(|exchange| exchange.function == FUNCTION).unwrap();
+    let problem: Value = serde_json::from_slice(&exchange.reply).unwrap();
+    assert_eq!(
+        (exchange.status, &problem["type"]),
+        (Some(500), &"urn:causeway:problem:misconfigured".into())
+    );
+    assert!(problem["detail"].as_str().unwrap().contains(&format!("{FUNCTION}/function.json")), "{problem}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_outputs_may_be_return_values() {
+    let mut lab = Lab::prepare(config()).await.unwrap();
+    for function in ["SendDeploymentCommand", "GetDeployment"] {
+        edit(&lab.provider().staged, function, |bindings| bindings[1]["name"] = "$return".into());
+    }
+    lab.start_hosts().await.unwrap();
+    let world = World::of(lab);
+    let location = world.send_acknowledge("contoso").await;
+    world.until(&location, "Succeeded").await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_no_store_on_flex_consumption() {
+    let folder = tempfile::tempdir().unwrap();
+    let staged = staged(Role::Provider, folder.path());
+    let mut settings = sample(Role::Provider, folder.path());
+    settings.insert(
+        "ServiceBusConnection".to_owned(),
+        "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=aw==".to_owned(),
+    );
+    for (name, value) in [("CONTAINER_NAME", "0--c0ffee"), ("LEGION_SERVICE_HOST", "10.0.0.1")] {
+        assert_eq!(faults(&staged, &settings).await, BTreeSet::new(), "without {name}");
+        settings.insert(name.to_owned(), value.to_owned());
+    }
+    assert_eq!(faults(&staged, &settings).await, BTreeSet::from(["DeploymentStoreUri".to_owned()]));
+    settings.insert("FUNCTIONS_CORETOOLS_ENVIRONMENT".to_owned(), "True".to_owned());
+    assert_eq!(faults(&staged, &settings).await, BTreeSet::new(), "on a developer's machine");
 }

@@ -1,6 +1,6 @@
 //! Statuses that a customer sends in the wrong order, again, against each other, or in a form of another time.
 
-use azure_messaging_servicebus::{ErrorKind, Message};
+use azure_messaging_servicebus::{AmqpMessageBody, AmqpValue, ErrorKind, Message};
 use lab::broker::Sku;
 use serde_json::{Value, json};
 
@@ -110,6 +110,23 @@ async fn a_status_of_the_schema_before_is_read_and_one_of_the_next_is_put_aside(
     assert!(description.contains("schemaVersion 2.0 is not supported"), "{description}");
     world.put("contoso", STATUS_QUEUE, "good", status(&location, "Succeeded").to_string()).await;
     world.until(&location, "Succeeded").await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_no_bytes_is_put_aside_and_said_to_be_so() {
+    let world = world().await;
+    let client = world.lab.operator_client(world.customer("contoso")).await.unwrap();
+    let sender = client.create_sender(STATUS_QUEUE, None).await.unwrap();
+    let list = AmqpValue::List(vec!["Succeeded".into(), 3_i32.into()]);
+    let message = Message::from_amqp_body(AmqpMessageBody::Value(list));
+    sender.send_message(message, None).await.unwrap();
+    world.settled("contoso", STATUS_QUEUE, |counts| counts.dead_letter == 1).await;
+    let letters = world.customer("contoso").namespace.messages(STATUS_QUEUE).unwrap();
+    assert_eq!(letters[0].dead_letter_reason.as_deref(), Some("Unreadable"));
+    let description = letters[0].dead_letter_error_description.as_deref().unwrap();
+    assert!(description.contains("`amqp-value` section of the type list"), "{description}");
+    client.close().await.unwrap();
     world.close().await;
 }
 

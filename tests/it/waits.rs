@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use lab::functions_host::LogLine;
 use serde_json::json;
 
 use crate::support::{Answer, COMMAND_QUEUE, STATUS_QUEUE, World};
@@ -54,8 +55,19 @@ async fn a_link_that_breaks_and_does_not_come_back_is_waited_for_at_the_receive(
     let mut config = with_short_locks();
     config.poll_window = Some(Duration::from_secs(8));
     let world = World::of(lab::Lab::start(config).await.unwrap());
+    // Statuses that a poll has just settled are the sign that its window is still long: between two polls it would be the
+    // attach that is waited for.
+    let began = time::OffsetDateTime::now_utc();
+    let is_poll =
+        |line: &LogLine| line.at > began && line.text.contains("Executing 'Functions.ReadDeploymentStatus'");
+    assert!(
+        world.provider().log().wait_for_line(WELL_BEFORE, is_poll).await.is_some(),
+        "{}",
+        world.log_text()
+    );
     let location = world.send_acknowledge("contoso").await;
     world.until(&location, "Succeeded").await;
+    world.settled("contoso", STATUS_QUEUE, |counts| counts.active + counts.locked == 0).await;
     let contoso = &world.customer("contoso").namespace;
     contoso.silence(true);
     contoso.drop_connections();

@@ -129,3 +129,11 @@ async fn the_handlers_tests_of_its_store_hold_in_a_container() {
     azurite.stop().await;
     assert_eq!(lab.close().await, Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_is_not_there_is_waited_for() {
+    let Some(installed) = Installed::find() else { return };
+    let lab = super::gone::prepare().await;
+    let azurite = Azurite::start(&installed, &lab).await;
+    super::gone::a_container_is_waited_for(lab, azurite).await;
+}

@@ -100,6 +100,13 @@ async fn the_handlers_tests_of_its_store_hold_in_a_container() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_is_not_there_is_waited_for() {
+    let lab = super::gone::prepare().await;
+    let storage = Storage::start(&lab).await;
+    super::gone::a_container_is_waited_for(lab, storage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_its_role_on_the_store_the_provider_says_so_and_goes_on_once_it_has_it() {
     let lab = super::prepare().await;
     let storage = Storage::start(&lab).await;

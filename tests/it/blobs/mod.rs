@@ -3,6 +3,7 @@
 //! here, once.
 
 mod azurite;
+mod gone;
 mod lab;
 
 use std::process::Stdio;

@@ -7,6 +7,7 @@
 mod campaign;
 mod connections;
 mod evidence;
+mod floods;
 mod kills;
 mod locks;
 mod neighbours;

@@ -53,6 +53,8 @@ impl Platform {
             let url = format!("file://{}", place.display());
             lab.provider_settings_mut().insert(name.to_owned(), url);
         }
+        // As on a developer's machine, since an app in Azure must not keep records on its disk.
+        lab.provider_settings_mut().insert("FUNCTIONS_CORETOOLS_ENVIRONMENT".to_owned(), "True".to_owned());
     }
 
     /// Has the identity live in `tenant`, and the application trust it there, as those do who do not know the rule.
