@@ -15,8 +15,8 @@ import (
 
 const group = 5
 
-// How long a settlement may take. On a connection that is gone the SDK tries for most of a minute, for each message that
-// had come by it.
+// How long a settlement may take. On a connection that is gone the SDK tries for most of a minute, and puts a new
+// connection in the place of one that works each time (azservicebus 1.11.0, amqpLinks.go: recoverConnection).
 const patience = 10 * time.Second
 
 // One run of mixed traffic, logged line by line.
@@ -167,8 +167,9 @@ func (r *traffic) receive(ctx context.Context) error {
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			r.note(err)
 		}
+		connected := true
 		for _, message := range messages {
-			r.obey(ctx, receiver, message)
+			connected = r.obey(ctx, receiver, message, connected)
 		}
 		// So that the fastest client does not take everything.
 		time.Sleep(100 * time.Millisecond)
@@ -176,7 +177,9 @@ func (r *traffic) receive(ctx context.Context) error {
 	return receiver.Close(ctx)
 }
 
-func (r *traffic) obey(ctx context.Context, receiver *sb.Receiver, message *sb.ReceivedMessage) {
+// Does what the message asks for, unless the connection by which it came is gone: then its lock runs out, and it comes
+// again. Returns whether that connection is still there.
+func (r *traffic) obey(ctx context.Context, receiver *sb.Receiver, message *sb.ReceivedMessage, connected bool) bool {
 	id, plan := message.MessageID, ""
 	if message.Subject != nil {
 		plan = *message.Subject
@@ -185,9 +188,9 @@ func (r *traffic) obey(ctx context.Context, receiver *sb.Receiver, message *sb.R
 	failed := message.DeliveryCount - 1
 	r.write("received", id, strconv.FormatUint(uint64(failed), 10))
 	first := failed == 0
-	if first && (plan == "leave" || plan == "expire") {
+	if !connected || first && (plan == "leave" || plan == "expire") {
 		r.write("left", id)
-		return
+		return connected
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -209,4 +212,11 @@ func (r *traffic) obey(ctx context.Context, receiver *sb.Receiver, message *sb.R
 		settled = "unsettled"
 	}
 	r.write(settled, id)
+	return !lost(err)
+}
+
+// Whether the connection is gone. The error of a settlement whose patience ran out on the way tells no more than that.
+func lost(err error) bool {
+	of := (*sb.Error)(nil)
+	return errors.As(err, &of) && of.Code == sb.CodeConnectionLost || errors.Is(err, context.DeadlineExceeded)
 }
