@@ -3,7 +3,9 @@
 //! A step that fails does not hide the others; only what needs a build is left out when the build fails.
 
 mod conformance;
+mod demo;
 mod infra;
+mod lab_up;
 mod onboarding;
 mod report;
 mod scripts;
@@ -55,6 +57,8 @@ pub(crate) enum Step {
     Build,
     /// Unit tests and system tests
     Test,
+    /// What README.md shows a newcomer: the demo, what it takes away, a lab without hosts, staged folders
+    Demo,
     /// System tests in which processes die, connections break, locks run out and services are down
     Faults,
     /// System tests that change the Bicep, take its snapshots anew and deploy them
@@ -92,6 +96,7 @@ impl Step {
             Self::Doc => steps::doc(root),
             Self::Build => steps::build(root),
             Self::Test => steps::test(root),
+            Self::Demo => demo::check(root),
             Self::Faults => steps::faults(root),
             Self::Deployment => steps::deployment(root),
             Self::Azurite => steps::azurite(root),

@@ -2,16 +2,14 @@
 //! would copy them.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
+use super::lab_up::LabUp;
 use super::report::Outcome;
-use crate::lab_task::{END_OF_GREETING, FOLDER};
-use crate::process::{cargo, find, run};
+use crate::lab_task::FOLDER;
+use crate::process::find;
 use crate::stage::{Profile, build_handler};
 use crate::{Result, block_on};
 
@@ -21,8 +19,6 @@ const DOCUMENT: &str = "docs/onboarding.md";
 const FENCE: &str = "```sh lab";
 /// What the commands need.
 const TOOLS: [&str; 3] = ["sh", "curl", "jq"];
-/// Longer than the lab takes to start, on a busy machine.
-const START: Duration = Duration::from_secs(120);
 /// Longer than all commands together take.
 const FOLLOW: Duration = Duration::from_secs(300);
 
@@ -39,19 +35,14 @@ fn follow(root: &Path) -> Result<()> {
     let script = script(&document)?;
     // So that what is waited for is the lab alone.
     build_handler(root, Profile::Debug)?;
-    let mut lab = start(root)?;
+    let lab = LabUp::start(root, &[])?;
     let file = root.join(FOLDER).join("onboarding.sh");
     let followed = fs::File::create(&file)
         .and_then(|mut file| file.write_all(script.as_bytes()))
         .map_err(Into::into)
         .and_then(|()| block_on(run_script(root, &file)));
-    let asked = run(cargo(root).args(["--quiet", "xtask", "lab", "stop"]));
-    if asked.is_err() {
-        lab.kill()?;
-    }
-    let ended = lab.wait()?;
-    followed.and(asked)?;
-    if ended.success() { Ok(()) } else { Err("the lab did not end cleanly".into()) }
+    let ended = lab.stop(root);
+    followed.and(ended.map(drop))
 }
 
 /// Runs the script to its end; commands that wait for something would wait for ever.
@@ -61,42 +52,6 @@ async fn run_script(root: &Path, file: &Path) -> Result<()> {
     let ended = tokio::time::timeout(FOLLOW, shell.wait()).await;
     let status = ended.map_err(|_| format!("the commands did not end within {} s", FOLLOW.as_secs()))??;
     if status.success() { Ok(()) } else { Err(format!("a command failed: {status}").into()) }
-}
-
-/// Starts the lab and returns when its files are there.
-fn start(root: &Path) -> Result<Child> {
-    let mut lab = Command::new(std::env::current_exe()?)
-        .arg("lab")
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let (ready, waits) = mpsc::channel();
-    let stdout = lab.stdout.take();
-    // It reads on to the end, so that the lab can always write.
-    thread::spawn(move || {
-        let mut said = String::new();
-        for line in BufReader::new(stdout.into_iter().next()?).lines().map_while(std::io::Result::ok) {
-            if line == END_OF_GREETING {
-                ready.send(Ok(())).ok()?;
-            }
-            said.push_str(&line);
-            said.push('\n');
-        }
-        ready.send(Err(said)).ok()
-    });
-    match waits.recv_timeout(START) {
-        Ok(Ok(())) => Ok(lab),
-        Ok(Err(said)) => {
-            lab.wait()?;
-            Err(format!("the lab did not start:\n{said}").into())
-        }
-        Err(_) => {
-            lab.kill()?;
-            lab.wait()?;
-            Err(format!("the lab did not start within {} s", START.as_secs()).into())
-        }
-    }
 }
 
 /// The blocks of commands as one script that says where it is, and ends at the first failure.

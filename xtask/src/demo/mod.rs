@@ -14,7 +14,7 @@ use lab::{AppIdentity, Lab, LabConfig, Packages};
 
 use crate::stage::{Profile, build_handler};
 use crate::{Result, block_on};
-use breakage::Break;
+pub(crate) use breakage::Break;
 use caller::Caller;
 
 /// Show deployment commands crossing tenants, on a local Azure

@@ -1,6 +1,7 @@
 //! Check numbers: what a test or a document claims to show of the protocol's check lists.
 //!
-//! A test that shows item 7 of the broker's list is called `broker_b07_…`; documents cite it as `broker_b07`.
+//! A test that shows item 7 of the broker's list is called `broker_b07_…`; documents cite it as `broker_b07`. An item that
+//! no test shows is cited in a line that says "no test:" and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +12,11 @@ use super::source::SourceFile;
 /// The lists: prefix of a claim and number of items.
 const LISTS: [(&str, u32); 3] = [("broker_b", 60), ("client_c", 44), ("host_c", 40)];
 
+/// What stands beside an item that no test shows, before the reason.
+const LEFT_OUT: &str = "no test:";
+/// Where the lists are.
+const DOCUMENT: &str = "docs/checks.md";
+
 /// All claims of the repository.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
@@ -18,6 +24,8 @@ pub(super) struct Claims {
     tests: BTreeSet<String>,
     /// Claims of documents, with the places.
     documents: BTreeMap<String, Vec<(String, usize)>>,
+    /// What a document says that no test shows.
+    left_out: BTreeSet<String>,
     faults: Vec<Fault>,
 }
 
@@ -31,7 +39,11 @@ impl Claims {
         for file in files.iter().filter(|file| file.is_markdown()) {
             for (number, line) in file.lines() {
                 for claim in line.split(|letter: char| !is_word(letter)).filter_map(claim) {
-                    claims.documents.entry(claim).or_default().push((file.path.clone(), number));
+                    if line.contains(LEFT_OUT) {
+                        claims.left_out.insert(claim);
+                    } else {
+                        claims.documents.entry(claim).or_default().push((file.path.clone(), number));
+                    }
                 }
             }
         }
@@ -65,14 +77,19 @@ impl Claims {
         }
     }
 
-    /// Claims of numbers that no list has, and claims of documents that no test shows.
+    /// Claims of numbers that no list has, claims of documents that no test shows, and items of which nothing is said.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let unshown = self.documents.iter().filter(|(claim, _)| !self.tests.contains(*claim));
         let unshown = unshown.flat_map(|(claim, places)| {
             let what = format!("claims `{claim}`, but no test's name begins so");
             places.iter().map(move |(path, line)| Fault::at(path, *line, what.clone()))
         });
-        self.faults.iter().cloned().chain(unshown).collect()
+        let silent = all().filter(|item| !self.tests.contains(item) && !self.left_out.contains(item));
+        let silent = silent.map(|item| format!("no test's name begins with `{item}_`, and none says why"));
+        let wrong = self.left_out.intersection(&self.tests);
+        let wrong = wrong.map(|item| format!("says that there is no test for `{item}`, but there is"));
+        let of_lists = silent.chain(wrong).map(|what| Fault::at(DOCUMENT, 1, what));
+        self.faults.iter().cloned().chain(unshown).chain(of_lists).collect()
     }
 }
 
@@ -102,11 +119,15 @@ fn claim(word: &str) -> Option<String> {
     is_claim.then(|| format!("{prefix}{digits}"))
 }
 
+/// Every item of every list.
+fn all() -> impl Iterator<Item = String> {
+    LISTS
+        .into_iter()
+        .flat_map(|(prefix, items)| (1..=items).map(move |number| format!("{prefix}{number:02}")))
+}
+
 fn is_known(claim: &str) -> bool {
-    LISTS.into_iter().any(|(prefix, items)| {
-        let number = claim.strip_prefix(prefix).and_then(|digits| digits.parse().ok());
-        number.is_some_and(|number| (1..=items).contains(&number))
-    })
+    all().any(|item| item == claim)
 }
 
 #[cfg(test)]
@@ -132,12 +153,26 @@ mod tests {
             ("fn @07_is_a_helper() {}", "", Some("a.rs:1: `@07_is_a_helper` claims")),
             ("#[test]\nfn @61_is_too_high() {}", "", Some("a.rs:2: `@61` is in no")),
         ] {
-            let faults: Vec<_> = claims(tests, document).faults().iter().map(ToString::to_string).collect();
+            let faults = claims(tests, document).faults();
+            let faults = faults.iter().map(ToString::to_string);
+            let faults: Vec<_> = faults.filter(|fault| !fault.starts_with(DOCUMENT)).collect();
             match expected.map(|text| text.replace('@', "broker_b")) {
                 None => assert_eq!(faults, Vec::<String>::new()),
                 Some(start) => assert!(faults.iter().any(|fault| fault.starts_with(&start)), "{faults:?}"),
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_left_out_in_silence() {
+        let test = "#[test]\nfn @07_does_it() {}";
+        let of = |document: &str, item: &str| {
+            let faults = claims(test, document).faults();
+            faults.iter().any(|fault| fault.to_string().contains(&item.replace('@', "broker_b")))
+        };
+        assert!(of("", "`@08_`") && !of("", "@07"));
+        assert!(!of("`@08` | no test: nobody can", "@08"));
+        assert!(of("`@07` | no test: nobody can", "no test for `@07`, but there is"));
     }
 
     #[test]

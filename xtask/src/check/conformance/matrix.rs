@@ -19,8 +19,9 @@ What programs on Microsoft's unmodified SDKs, and one on our own client, were se
 by `cargo xtask conformance --write`; `cargo xtask check --only conformance` runs it all again and fails where a cell differs.
 
 Each case runs by two ways unless one is named: with a connection string over plain AMQP, and over TLS with a token that
-the SDK's own identity library took from the lab's token service. `ok` is a case that passed by all of them. What a case
-does is the function of that name in `tests/conformance`. A refusal is checked by the SDK's own error type, code or reason;
+the SDK's own identity library took from the lab's token service. `ok` is a case that passed by all of them. In Python and
+JavaScript, whose SDKs can be pointed at a port for it, the check runs all cases over WebSocket and TLS too. What a case does is
+the function of that name in `tests/conformance`. A refusal is checked by the SDK's own error type, code or reason;
 where an SDK has none, or passes over the refusal as Java's does for a message that is not found, its case says so.
 
 ";
