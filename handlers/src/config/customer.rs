@@ -83,6 +83,11 @@ fn bus(vars: &Vars, queues: [&Option<QueueName>; 2]) -> Result<BusAddress, Fault
             credential,
             "says managedidentity, but this app has none: assign it one, or clear the setting to use `az login`",
         )),
+        None if !vars.has_managed_identity() && vars.is_hosted_in_azure() => Err(Fault::new(
+            credential,
+            "must be managedidentity in Azure, and the app must be assigned an identity, which it lacks: nobody is \
+             signed in there",
+        )),
         None if !vars.has_managed_identity() => Ok(BusAddress::developer(namespace)),
         _ => Ok(BusAddress::managed_identity(namespace, client_id.map(|id| id.to_string()))),
     }

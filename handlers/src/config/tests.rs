@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::*;
 
 const MANAGED_IDENTITY: &str = "7f9619ff-8b86-d011-b42d-00c04fc964ff";
+const CREDENTIAL: &str = "ServiceBusConnection__credential";
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -139,12 +140,8 @@ fn a_setting_that_is_wrong_is_named() {
             vec![("AzureFunctionsJobHost__functionTimeout", "soon")],
             "AzureFunctionsJobHost__functionTimeout",
         ),
-        (
-            "customer",
-            vec![("ServiceBusConnection__credential", "managedidentity")],
-            "ServiceBusConnection__credential",
-        ),
-        ("customer", vec![("ServiceBusConnection__credential", "magic")], "ServiceBusConnection__credential"),
+        ("customer", vec![(CREDENTIAL, "managedidentity")], CREDENTIAL),
+        ("customer", vec![(CREDENTIAL, "magic")], CREDENTIAL),
         (
             "customer",
             vec![("ServiceBusConnection__clientId", "id-causeway")],
@@ -175,9 +172,12 @@ fn in_azure_neither_a_local_folder_nor_az_login() {
             ["DeploymentStoreUri", "ManagedIdentityClientId"].map(str::to_owned).into(),
             "{hosted:?}"
         );
+        let in_azure = read("customer", &changed("customer", &[], hosted)).unwrap_err();
+        assert_eq!(in_azure, [CREDENTIAL.to_owned()].into(), "{hosted:?}");
         // What Core Tools say of themselves goes before whatever local.settings.json may imitate.
         let local = [&hosted[..], &[("FUNCTIONS_CORETOOLS_ENVIRONMENT", "True")]].concat();
         read("provider", &changed("provider", &[], &local)).unwrap();
+        read("customer", &changed("customer", &[], &local)).unwrap();
     }
     let a_time_span = [&flex[..], &[("StatusPollSchedule", "00:00:10")]].concat();
     let in_azure = read("provider", &changed("provider", &[], &a_time_span)).unwrap_err();
@@ -196,7 +196,7 @@ fn the_credential_of_a_connection_is_read_in_any_case() {
     let with = [
         ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token"),
         ("IDENTITY_HEADER", "x"),
-        ("ServiceBusConnection__credential", "managedIdentity"),
+        (CREDENTIAL, "managedIdentity"),
     ];
     read("customer", &changed("customer", &[], &with)).unwrap();
 }
