@@ -117,7 +117,7 @@ async fn broker_b13_a_connection_without_a_token_lives_for_twenty_seconds_and_no
     let world = World::start().await;
     let mut peer = world.in_memory().await;
     world.services.clock.advance(time::Duration::milliseconds(19_999));
-    // Real time in which the deadlines are looked at.
+    // Time of the paused clock, in which the deadlines are looked at.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(told(peer.attach_sender(0, "q").await.unwrap_err()).0, "amqp:unauthorized-access");
     world.services.clock.advance(time::Duration::milliseconds(1));
